@@ -1,0 +1,1 @@
+"""Faust agents: decode, ask the domain, keep, emit."""

@@ -1,0 +1,1 @@
+"""The domain: events, commands, state and `decide`. Pure functions over frozen values."""

@@ -1,0 +1,277 @@
+"""The policy: everything that a billing team may decide, as frozen values that the domain reads.
+
+This is also the model of the policy's file: its JSON Schema is generated from here, with the `description`s.
+Durations are ISO 8601 (`P3D`, `PT24H`), times of day `HH:MM` local to the customer, money ISO 4217 minor
+units. Loading, checking and content live in `streams.policy`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from streams.dunning.events import Channel
+
+StepId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Names the step in commands.")]
+TemplateName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="A template's name.")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")]
+MinorUnits = Annotated[int, Meta(ge=0, description="ISO 4217 minor units.")]
+Days = Annotated[int, Meta(ge=0, le=400, description="Whole local days.")]
+Count = Annotated[int, Meta(ge=0, le=10_000)]
+PositiveCount = Annotated[int, Meta(ge=1, le=10_000)]
+LocalTime = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time of day, HH:MM.")
+]
+ZoneName = Annotated[str, Meta(min_length=1, description="IANA time zone.")]
+
+
+class DeclineClass(StrEnum):
+    """What a decline means for the customer.
+
+    `soft` may be retried; `hard` needs a new card; `authentication` needs the customer's confirmation at the
+    bank; `fraud` (lost, stolen, pick-up) is worded like `hard` and never named.
+    """
+
+    SOFT = "soft"
+    HARD = "hard"
+    AUTHENTICATION = "authentication"
+    FRAUD = "fraud"
+
+
+class Priority(StrEnum):
+    """What a message is about, for the budget of contacts."""
+
+    FINAL_NOTICE = "final_notice"
+    FAILURE = "failure"
+    AUTHENTICATION = "authentication"
+    RENEWAL = "renewal"
+    EXPIRY = "expiry"
+    OFFER = "offer"
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of a ladder, `day` local days after the anchor."""
+
+    id: StepId
+    day: Days
+    action: Annotated[
+        Literal["notify", "final_notice", "suspend"],
+        Meta(description="A final notice names the date of the suspension and is outside the budget."),
+    ] = "notify"
+    channels: Annotated[
+        tuple[Channel, ...],
+        Meta(
+            description="The first is the step's channel and falls to the next live one if it is dead; "
+            "further ones are used as well if the customer has an address there."
+        ),
+    ] = ()
+    template: Annotated[
+        str | None, Meta(description="The message; a variant for the class of decline is chosen by itself.")
+    ] = None
+    only_if: Annotated[
+        Literal["always", "no_response"],
+        Meta(description="`no_response`: only if the customer has not responded since the anchor."),
+    ] = "always"
+
+
+class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a failed payment is followed up."""
+
+    ladder: Annotated[
+        tuple[Step, ...], Meta(min_length=1, description="Ordered by day; the first is due at once.")
+    ]
+
+
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message that an event causes, outside the ladder."""
+
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    template: TemplateName
+
+
+class Messages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The messages that events cause."""
+
+    new_card_failed: Annotated[Message, Meta(description="The card that replaced the failed one failed too.")]
+    authentication: Annotated[Message, Meta(description="The bank asks for the customer's confirmation.")]
+    apology: Annotated[
+        Message, Meta(description="The account was suspended although the payment had been made.")
+    ]
+
+
+class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reminder before a card's or a term's end."""
+
+    id: StepId
+    days_before: Days
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    template: TemplateName
+    intervals: Annotated[
+        tuple[Literal["day", "week", "month", "quarter", "year"], ...],
+        Meta(description="Only for terms of these lengths; empty: for all. Ignored for cards."),
+    ] = ()
+
+
+class CardReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reminders before the last day of a card's expiry month."""
+
+    reminders: tuple[Reminder, ...]
+    reminders_without_subscription: Annotated[
+        Count, Meta(description="At most so many if no paid subscription uses the card.")
+    ] = 1
+
+
+class RenewalReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reminders before a renewal."""
+
+    reminders: tuple[Reminder, ...]
+
+
+class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often one customer may be contacted, over all cases and plans, in local days."""
+
+    per_day: Annotated[PositiveCount, Meta(description="Contacts in one local day.")] = 1
+    per_seven_days: Annotated[PositiveCount, Meta(description="Contacts in seven local days.")] = 3
+    calls_per_seven_days: Annotated[
+        PositiveCount,
+        Meta(description="Calls in seven days; 12 CFR 1006.14(b)(2) (Regulation F) allows seven."),
+    ] = 7
+
+
+class WindowException(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other hours for a country, or a region of it."""
+
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+    region: str | None = None
+    opens: LocalTime | None = None
+    closes: LocalTime | None = None
+
+
+class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The local hours of a channel: from `opens` (included) to `closes` (excluded)."""
+
+    opens: LocalTime
+    closes: LocalTime
+    closed_on: Annotated[
+        tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...],
+        Meta(description="Local weekdays on which the channel rests."),
+    ] = ()
+    exceptions: tuple[WindowException, ...] = ()
+
+
+class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gate before an account is suspended."""
+
+    contacts: Annotated[PositiveCount, Meta(description="Delivered contacts that it takes.")] = 2
+    channels: Annotated[
+        PositiveCount, Meta(description="Channels that they take, as far as so many are live.")
+    ] = 2
+    notice: Annotated[timedelta, Meta(description="The final notice is at least so old.")] = timedelta(days=7)
+    notice_valid_for: Annotated[timedelta, Meta(description="An older final notice is sent again first.")] = (
+        timedelta(days=60)
+    )
+
+
+class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is remembered of one customer, at most; the oldest goes first."""
+
+    event_ids: PositiveCount = 128
+    settlements: PositiveCount = 64
+    attempts: Annotated[PositiveCount, Meta(description="Per invoice.")] = 16
+    contacts: PositiveCount = 64
+    cancelled_subscriptions: PositiveCount = 32
+    invoices: Annotated[PositiveCount, Meta(description="Open ones, per case.")] = 256
+    plans: PositiveCount = 32
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration. A version is the hash of its content (`streams.policy`)."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    campaigns: Annotated[dict[str, Campaign], Meta(min_length=1)]
+    default_campaign: str = "standard"
+    messages: Messages
+    cards: CardReminders
+    renewals: RenewalReminders
+    minimum_amount: Annotated[
+        dict[CurrencyCode, MinorUnits],
+        Meta(description="A case under this total is dormant; a currency that is not named has no minimum."),
+    ] = field(default_factory=dict)
+    hold_after_card_update: Annotated[
+        timedelta, Meta(description="The ladder waits so long for the next attempt on a new card.")
+    ] = timedelta(days=3)
+    hold_after_promise: Annotated[
+        timedelta, Meta(description="The ladder waits so long after the promised time.")
+    ] = timedelta(days=1)
+    promise_without_date: Annotated[
+        timedelta, Meta(description="A promise that names no time is one for so long.")
+    ] = timedelta(days=7)
+    longest_promise: Annotated[timedelta, Meta(description="A promise counts for so long at most.")] = (
+        timedelta(days=45)
+    )
+    recent_response: Annotated[timedelta, Meta(description="A response postpones a suspension so long.")] = (
+        timedelta(days=14)
+    )
+    assume_delivered_after: Annotated[
+        dict[Channel, timedelta | None],
+        Meta(
+            description="A contact that has not bounced counts as delivered after this; `never` (here None): "
+            "only feedback says so."
+        ),
+    ]
+    review_after: Annotated[
+        timedelta, Meta(description="A suspension blocked so long becomes a review by a person.")
+    ] = timedelta(days=30)
+    authentication_interval: Annotated[
+        timedelta, Meta(description="One message about an authentication in this time.")
+    ] = timedelta(hours=24)
+    soft_bounce_retry_after: Annotated[timedelta, Meta(description="Retried once, after this.")] = timedelta(
+        days=1
+    )
+    late_arrival_grace: Annotated[
+        timedelta,
+        Meta(
+            description="A failure that arrives later than this after it occurred is followed up from "
+            "its arrival."
+        ),
+    ] = timedelta(days=7)
+    command_validity: Annotated[
+        timedelta, Meta(description="A command not sent so long after `send_after` is void.")
+    ] = timedelta(days=2)
+    contact_hour: Annotated[LocalTime, Meta(description="Local time of all that is not due at once.")] = (
+        "09:00"
+    )
+    default_zone: ZoneName = "UTC"
+    default_locale: str = "en"
+    zones: Annotated[
+        dict[str, ZoneName],
+        Meta(description="Country (ISO 3166-1 alpha-2) to the zone of customers whose own is not known."),
+    ] = field(default_factory=dict)
+    channel_order: Annotated[
+        tuple[Channel, ...], Meta(description="The order in which a dead channel's steps fall to the next.")
+    ] = (Channel.EMAIL, Channel.IN_APP, Channel.PUSH, Channel.SMS, Channel.PHONE, Channel.LETTER)
+    channels_without_profile: Annotated[
+        tuple[Channel, ...], Meta(description="What a customer with no profile is taken to have.")
+    ] = (Channel.EMAIL,)
+    windows: Annotated[
+        dict[Channel, Window], Meta(description="A channel without one may be used at any hour.")
+    ] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+    priorities: Annotated[
+        tuple[Priority, ...], Meta(description="Who goes first when not all fits the budget.")
+    ] = tuple(Priority)
+    suspension: Suspension = field(default_factory=Suspension)
+    reversals: Annotated[
+        tuple[Literal["chargeback", "refund", "returned"], ...],
+        Meta(description="Reversed payments that open a case."),
+    ] = ("chargeback", "refund", "returned")
+    declines: Annotated[
+        dict[str, dict[str, DeclineClass]],
+        Meta(
+            description="Table (a network in lower case, `iso8583`, `vendor`, `mastercard_advice`) to code "
+            "to class."
+        ),
+    ] = field(default_factory=dict)
+    default_decline_class: DeclineClass = DeclineClass.SOFT
+    memory: Memory = field(default_factory=Memory)

@@ -1,0 +1,1 @@
+"""Histories in virtual time: simulate, publish, synthesise."""

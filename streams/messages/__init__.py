@@ -1,0 +1,1 @@
+"""The contract: Avro to domain and back, headers, dead letters."""

@@ -1,0 +1,1 @@
+"""The policy: its loading, checking, content and compliance windows."""
