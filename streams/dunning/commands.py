@@ -110,7 +110,7 @@ class ReasonCode(StrEnum):
     PROMISE = "promise"
     CHANNEL_ENDED = "channel_ended"
     CHANNEL_RESTORED = "channel_restored"
-    UNKNOWN_COMMAND = "unknown_command"
+    REVERSAL_NOT_PURSUED = "reversal_not_pursued"
     # Why a step went out or did not.
     STEP_DUE = "step_due"
     FIRST_CONTACT = "first_contact"

@@ -275,3 +275,4 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
     default_decline_class: DeclineClass = DeclineClass.SOFT
     memory: Memory = field(default_factory=Memory)
+    version: Annotated[str, Meta(description="The hash of the content; set by loading, never written.")] = ""

@@ -1,0 +1,88 @@
+"""The customer's local time: zones, the hour of contact, and the windows of channels."""
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from streams.dunning.events import Channel
+from streams.dunning.policy import Policy, Window
+from streams.dunning.state import Profile
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> tzinfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # An unknown name, one that is no file name, or one that names a folder of zones ("America").
+        return None
+
+
+@lru_cache(maxsize=256)
+def _time(text: str) -> time:
+    return time.fromisoformat(text)
+
+
+def zone_of(profile: Profile | None, policy: Policy) -> tzinfo:
+    """The profile's zone; else its country's; else the policy's default; else UTC."""
+    if profile is not None:
+        own = _zone(profile.timezone)
+        if own is not None:
+            return own
+        country = _zone(policy.zones.get(profile.country, ""))
+        if country is not None:
+            return country
+    return _zone(policy.default_zone) or UTC
+
+
+def contact_time(day: date, zone: tzinfo, policy: Policy) -> datetime:
+    """The policy's contact hour on the local day, in UTC: across DST it stays the same local hour."""
+    return datetime.combine(day, _time(policy.contact_hour), zone).astimezone(UTC)
+
+
+def next_contact_time(moment: datetime, zone: tzinfo, policy: Policy) -> datetime:
+    """The first contact hour at or after the moment (UTC)."""
+    day = moment.astimezone(zone).date()
+    today = contact_time(day, zone, policy)
+    return today if today >= moment else contact_time(day + timedelta(days=1), zone, policy)
+
+
+def local_day(moment: datetime, zone: tzinfo) -> date:
+    """The customer's calendar day at the moment."""
+    return moment.astimezone(zone).date()
+
+
+def _hours(window: Window, profile: Profile | None) -> tuple[time, time]:
+    """The window's opening and closing; the most particular exception for the customer's place wins."""
+    opens, closes = window.opens, window.closes
+    if profile is not None:
+        # A country's exception first, then its region's over it.
+        for exception in sorted(window.exceptions, key=lambda each: each.region is not None):
+            if exception.country == profile.country and exception.region in {None, profile.region}:
+                opens, closes = exception.opens or opens, exception.closes or closes
+    return _time(opens), _time(closes)
+
+
+def window_opening(
+    channel: Channel, moment: datetime, zone: tzinfo, profile: Profile | None, policy: Policy
+) -> datetime:
+    """The moment itself if the channel may be used then; else when its window next opens (UTC)."""
+    window = policy.windows.get(channel)
+    if window is None:
+        return moment
+    opens, closes = _hours(window, profile)
+    local = moment.astimezone(zone)
+    if opens <= local.time() < closes and _WEEKDAYS[local.weekday()] not in window.closed_on:
+        return moment
+    # A week and a day: one weekday of the eight is open, or the policy would have been refused.
+    for ahead in range(9):
+        day = local.date() + timedelta(days=ahead)
+        if _WEEKDAYS[day.weekday()] in window.closed_on:
+            continue
+        opening = datetime.combine(day, opens, zone).astimezone(UTC)
+        if opening > moment:
+            return opening
+    message = f"the window of {channel} never opens"
+    raise ValueError(message)

@@ -1,0 +1,291 @@
+"""What is kept of one customer: the state of the fold, and its bytes.
+
+Structs are written as arrays: a field may be added at the end, with a default, and none may be removed or
+moved, so that state written by one release is read by the next.
+"""
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+import msgspec
+from msgspec import Struct, field
+
+from streams.dunning.events import Card, Channel
+from streams.dunning.policy import DeclineClass, Policy, Priority
+
+
+class Profile(Struct, frozen=True, array_like=True):
+    """What of the customer's profile matters to a decision, as of `as_of`."""
+
+    as_of: datetime
+    timezone: str
+    locale: str
+    country: str
+    region: str | None
+    channels: tuple[Channel, ...]
+    exempt: bool
+
+
+class Invoice(Struct, frozen=True, array_like=True):
+    """An unpaid invoice. `failures` ascend; a reversed payment counts as one.
+
+    `restarted_at` is when a dispute about it was decided: what went before is not held against the customer.
+    """
+
+    invoice_id: str
+    subscription_id: str | None
+    currency: str
+    amount_minor: int
+    failures: tuple[datetime, ...]
+    attempts: int
+    decline_class: DeclineClass
+    next_retry_at: datetime | None = None
+    card: Card | None = None
+    pay_url: str | None = None
+    restarted_at: datetime | None = None
+
+    @property
+    def owed_since(self) -> datetime:
+        """When it first failed, or when the dispute about it ended."""
+        if self.restarted_at is not None and self.restarted_at > self.failures[0]:
+            return self.restarted_at
+        return self.failures[0]
+
+
+class Deferral(Struct, frozen=True, array_like=True):
+    """A step that has to wait. `retry` says that it was sent and bounced softly."""
+
+    step_id: str
+    until: datetime
+    retry: bool = False
+
+
+class FinalNotice(Struct, frozen=True, array_like=True):
+    """The notice that names the date of a suspension, and the commands that carried it."""
+
+    sent_at: datetime
+    command_ids: tuple[str, ...]
+
+
+class Case(Struct, frozen=True, array_like=True):
+    """One live dunning episode.
+
+    `epoch` counts the moves of the anchor and `resends` the bounces: together they tell one occurrence of a
+    step from another. `done` are the steps that this epoch is through with, sent or not. `ladder_from` is
+    later than the first failure where the total reached the minimum later, or the failure arrived too late.
+    """
+
+    case_id: str
+    subscription_id: str | None
+    currency: str
+    campaign: str
+    policy_version: str
+    opened_at: datetime
+    invoices: tuple[Invoice, ...]
+    linked_case_id: str | None = None
+    dormant: bool = False
+    ladder_from: datetime | None = None
+    epoch: int = 0
+    resends: int = 0
+    done: tuple[str, ...] = ()
+    deferral: Deferral | None = None
+    card_updated_at: datetime | None = None
+    held_until: datetime | None = None
+    authentication_sent_at: datetime | None = None
+    final_notice: FinalNotice | None = None
+    gate_at: datetime | None = None
+    blocked_since: datetime | None = None
+    reviewed: bool = False
+
+    @property
+    def anchor(self) -> datetime:
+        """What every step of the ladder is counted from."""
+        earliest = min(invoice.owed_since for invoice in self.invoices)
+        if self.ladder_from is not None and self.ladder_from > earliest:
+            return self.ladder_from
+        return earliest
+
+    @property
+    def total_minor(self) -> int:
+        """What is owed, in minor units of the case's currency."""
+        return sum(invoice.amount_minor for invoice in self.invoices)
+
+    @property
+    def occurrence(self) -> str:
+        """Tells a step's sending from an earlier one of the same step in the same case."""
+        return f"{self.epoch}.{self.resends}"
+
+
+class PlanKind(StrEnum):
+    """What a plan reminds of."""
+
+    CARD = "card"
+    RENEWAL = "renewal"
+
+
+class Plan(Struct, frozen=True, array_like=True):
+    """The reminders for one expiring card or one coming renewal. `subject_id` is the card's or the
+    subscription's id; `variables` are what its messages say.
+    """
+
+    plan_id: str
+    kind: PlanKind
+    subject_id: str
+    as_of: datetime
+    ends_at: datetime
+    policy_version: str
+    variables: dict[str, str]
+    interval: str | None = None
+    subscription_ids: tuple[str, ...] = ()
+    sent: int = 0
+    resends: int = 0
+    done: tuple[str, ...] = ()
+    deferral: Deferral | None = None
+
+
+class PendingKind(StrEnum):
+    """The messages that events cause, outside the ladder."""
+
+    NEW_CARD_FAILED = "new_card_failed"
+    AUTHENTICATION = "authentication"
+
+
+class Pending(Struct, frozen=True, array_like=True):
+    """A message that an event has caused and that has not been sent. `occurrence` names the cause."""
+
+    kind: PendingKind
+    case_id: str
+    due: datetime
+    occurrence: str
+    retry: bool = False
+
+
+class ContactStatus(IntEnum):
+    """What is known of a contact; a higher one replaces a lower one.
+
+    A bounce outweighs a `delivered`, which the next server may say too early; nothing but a person clicks.
+    """
+
+    SENT = 0
+    TRIED = 1
+    DELIVERED = 2
+    BOUNCED = 3
+    RESPONDED = 4
+
+
+class Contact(Struct, frozen=True, array_like=True):
+    """A notification command that went out."""
+
+    command_id: str
+    channel: Channel
+    sent_at: datetime
+    step_id: str
+    occurrence: str
+    priority: Priority
+    case_ids: tuple[str, ...] = ()
+    plan_id: str | None = None
+    currency: str | None = None
+    retry: bool = False
+    status: ContactStatus = ContactStatus.SENT
+
+
+class Settlement(Struct, frozen=True, array_like=True):
+    """An invoice that was paid or closed at `at`: no failure up to then counts."""
+
+    invoice_id: str
+    at: datetime
+    case_id: str | None = None
+
+
+class Dispute(Struct, frozen=True, array_like=True):
+    """An invoice in dispute, or one whose dispute was decided. `parked` waits for the decision."""
+
+    invoice_id: str
+    at: datetime
+    is_open: bool
+    parked: Invoice | None = None
+
+
+class Suspended(Struct, frozen=True, array_like=True):
+    """A subscription (the account, if None) that is suspended, and the cases that hold it so."""
+
+    subscription_id: str | None
+    case_ids: tuple[str, ...]
+    decided_at: datetime
+
+
+class ChannelStatus(Struct, frozen=True, array_like=True):
+    """A channel that feedback has ended or restored."""
+
+    alive: bool
+    at: datetime
+
+
+class CardUpdate(Struct, frozen=True, array_like=True):
+    """The newest card on file, and since when."""
+
+    at: datetime
+    card: Card
+
+
+class CustomerState(Struct, frozen=True, array_like=True):
+    """All that is kept of one customer. `next_due` is when a tick next has something to do (UTC)."""
+
+    customer_id: str
+    clock: datetime
+    next_due: datetime | None = None
+    profile: Profile | None = None
+    cases: tuple[Case, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    channels: dict[Channel, ChannelStatus] = field(default_factory=dict)
+    responded_at: datetime | None = None
+    promised_until: datetime | None = None
+    suspended: tuple[Suspended, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    cancelled_subscriptions: tuple[str, ...] = ()
+    card_update: CardUpdate | None = None
+    event_ids: tuple[bytes, ...] = ()
+
+    def case(self, case_id: str) -> Case | None:
+        """The live case of that id."""
+        return next((case for case in self.cases if case.case_id == case_id), None)
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """The running plan of that id."""
+        return next((plan for plan in self.plans if plan.plan_id == plan_id), None)
+
+    @property
+    def exempt(self) -> bool:
+        """Whether this customer is never dunned."""
+        return self.profile is not None and self.profile.exempt
+
+
+def hold_end(state: CustomerState, case: Case, policy: Policy) -> datetime | None:
+    """Until when the case's ladder waits for a card's next attempt or for a promise (UTC)."""
+    promise = None
+    if state.promised_until is not None:
+        promise = state.promised_until + policy.hold_after_promise
+    if case.held_until is None or (promise is not None and promise > case.held_until):
+        return promise
+    return case.held_until
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(CustomerState)
+
+
+def encode_state(state: CustomerState) -> bytes:
+    """The state as MessagePack."""
+    return _encoder.encode(state)
+
+
+def decode_state(data: bytes) -> CustomerState:
+    """The state from MessagePack.
+
+    Raises:
+        msgspec.DecodeError: The bytes are no state.
+    """
+    return _decoder.decode(data)

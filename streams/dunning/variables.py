@@ -1,0 +1,47 @@
+"""Which variables each kind of message is given: the agreement between the domain and the content.
+
+Values are raw strings: ISO local dates, whole days, minor units. An optional variable may be absent.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class MessageKind(StrEnum):
+    """What a message is for, and so what it can speak of."""
+
+    FAILURE = "failure"
+    FINAL_NOTICE = "final_notice"
+    AUTHENTICATION = "authentication"
+    NEW_CARD_FAILED = "new_card_failed"
+    APOLOGY = "apology"
+    CARD_EXPIRING = "card_expiring"
+    RENEWAL_UPCOMING = "renewal_upcoming"
+
+
+class Variables(Struct, frozen=True):
+    """The names that a template may use: those that are always there, and those that may be absent."""
+
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+
+
+_PAYMENT = frozenset({"pay_url", "card_brand", "card_last4"})
+
+VARIABLES: dict[MessageKind, Variables] = {
+    MessageKind.FAILURE: Variables(
+        frozenset({"decline_class", "days_overdue"}), _PAYMENT | {"next_retry_on"}
+    ),
+    MessageKind.FINAL_NOTICE: Variables(frozenset({"suspension_date", "days_overdue"}), _PAYMENT),
+    MessageKind.AUTHENTICATION: Variables(frozenset(), _PAYMENT),
+    MessageKind.NEW_CARD_FAILED: Variables(frozenset(), _PAYMENT),
+    MessageKind.APOLOGY: Variables(),
+    MessageKind.CARD_EXPIRING: Variables(
+        frozenset({"card_brand", "card_last4", "exp_month", "exp_year", "days_left", "subscription_count"})
+    ),
+    MessageKind.RENEWAL_UPCOMING: Variables(
+        frozenset({"plan_name", "renews_on", "amount_minor", "currency", "interval", "days_left"}),
+        frozenset({"previous_amount_minor", "trial_ends", "trial_days"}),
+    ),
+}
