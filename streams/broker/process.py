@@ -1,9 +1,12 @@
 """Which process is it, and does it still run: pids are used again, so a pid alone proves nothing."""
 
+import fcntl
 import os
 import secrets
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -80,3 +83,11 @@ def send_signal(pid: int, signal_number: int) -> None:
         os.kill(pid, signal_number)
     except ProcessLookupError:
         return
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file; other processes that want it wait. It is free again when its holder dies."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -6,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from streams.broker import InstallationError, LocalKafka, PortInUseError, StartError
+from streams.broker import InstallationError, LocalKafka, PortInUseError, StartError, process
 
 pytestmark = pytest.mark.kafka
 
@@ -94,6 +97,23 @@ def test_a_broker_that_ends_shows_its_log(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"ended with exit code (?s:.*)NoSuchAuthorizer") as caught:
         LocalKafka.start(directory=tmp_path, properties={"authorizer.class.name": "NoSuchAuthorizer"})
     assert caught.value.log_path == tmp_path / "broker.log"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
+def test_the_broker_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    program = (
+        f"import pathlib, time; from streams.broker import LocalKafka\n"
+        f"print(LocalKafka.start(directory=pathlib.Path({str(tmp_path)!r})).pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        broker = int(parent.stdout.readline())
+        assert process.started(broker) is not None
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while process.started(broker) is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert process.started(broker) is None
 
 
 def test_a_stopped_broker_leaves_no_directory_behind() -> None:
