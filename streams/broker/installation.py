@@ -151,8 +151,8 @@ def ensure_image(docker: Path) -> str:
         )
         if done.returncode != 0:
             raise InstallationError(
-                f"there is no Java {JAVA_VERSION_MINIMUM} with Maven here, and Docker could not pull {image}; "
-                f"is its engine running? Docker says: {done.stderr.strip()}"
+                f"no Java {JAVA_VERSION_MINIMUM} with Maven is here, and Docker could not pull {image}. "
+                f"Does its engine run? Docker says: {done.stderr.strip()}"
             )
     return image
 
