@@ -12,6 +12,10 @@ OWN_UV := $(filter .uv/bin/uv,$(UV))
 BIN := .venv/bin
 READY := .venv/.synced
 
+CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+    echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is not.' \
+        'If you have it under another name: make PYTHON=python3.12' >&2; exit 1; }
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run worker test check format lock clean
@@ -54,9 +58,7 @@ clean: ## remove the environment, downloads and caches (data of a local Kafka st
 
 # The stamp is younger than the lock as long as nothing has to be synchronised.
 $(READY): requirements.lock pyproject.toml $(OWN_UV)
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
-	    echo 'Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is not.' \
-	        'If you have it under another name: make PYTHON=python3.12' >&2; exit 1; }
+	$(CHECK_PYTHON)
 	@test -x $(BIN)/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) .venv
 	@echo 'Installing what requirements.lock names into .venv ...' >&2
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
@@ -64,7 +66,9 @@ $(READY): requirements.lock pyproject.toml $(OWN_UV)
 	@touch $@
 
 .uv/bin/uv:
+	$(CHECK_PYTHON)
 	@$(PYTHON) -m venv .uv || { rm -rf .uv; \
 	    echo 'No environment could be made. Debian and Ubuntu: sudo apt-get install python3-venv' >&2; exit 1; }
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@# Its age says nothing, and must not outdate the stamp.
 	@touch -t 200001010000 $@
