@@ -1,0 +1,166 @@
+"""What the engine needs of Kafka, as small protocols.
+
+The round protocol is written against these and against ``Offload``, so it runs the same over librdkafka and
+over a broker in memory. All calls block; the engine makes them through ``Offload``, one at a time per client.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from streams.engine.record import Output, Record, TopicPartition
+
+__all__ = [
+    "ChangelogChunk",
+    "ChangelogReader",
+    "ChangelogWrites",
+    "Cluster",
+    "InputConsumer",
+    "Offload",
+    "Poll",
+    "TransactionalProducer",
+]
+
+T = TypeVar("T")
+
+
+class Offload(Protocol):
+    """Runs a blocking call without blocking the event loop; calls run one after another, in order."""
+
+    def __call__(self, call: Callable[[], T]) -> Awaitable[T]:
+        """The call's outcome, awaited."""
+
+
+@dataclass(slots=True)
+class Poll:
+    """What one poll brought.
+
+    Attributes:
+        records: by topic partition, in order of offset.
+        ends: partitions read to their end, and the offset of that end.
+        revoked: the group took the assignment away during this poll.
+        assigned: the new assignment, if the group gave one during this poll.
+    """
+
+    records: dict[TopicPartition, list[Record]] = field(default_factory=dict)
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    revoked: bool = False
+    assigned: frozenset[TopicPartition] | None = None
+
+    @property
+    def rebalanced(self) -> bool:
+        """The group has changed during this poll, so nothing in it can be trusted."""
+        return self.revoked or self.assigned is not None
+
+
+class InputConsumer(Protocol):
+    """Reads the inputs as a member of the consumer group, committed records only."""
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Join the group."""
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Poll:
+        """Serve the group, then return what there is; wait up to the timeout if there is nothing.
+
+        New partitions arrive paused.
+
+        Raises:
+            FencedError: another process uses this instance id.
+            BrokerError: the client cannot go on.
+        """
+
+    def committed(
+        self, partitions: Iterable[TopicPartition], timeout_seconds: float
+    ) -> Mapping[TopicPartition, int | None] | None:
+        """Committed offsets, ``None`` for a partition without; ``None`` in all if one is not yet stable."""
+
+    def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Read these partitions, which are paused, from these offsets on."""
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read no more of these partitions for now."""
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these partitions again."""
+
+    def membership(self) -> Any:
+        """Names the member and the generation to the producer, so that an old one is refused."""
+
+    def close(self) -> None:
+        """Leave; a static member keeps its place until its session times out."""
+
+
+class ChangelogWrites(NamedTuple):
+    """What one round changed in one partition of one table."""
+
+    changelog: TopicPartition
+    changes: Sequence[tuple[bytes, bytes | None]]
+
+
+class TransactionalProducer(Protocol):
+    """Writes rounds as transactions."""
+
+    def start(self) -> None:
+        """Take the transactional id: fence a former holder and finish what it left open."""
+
+    def commit(
+        self,
+        outputs: Iterable[Output],
+        writes: Sequence[ChangelogWrites],
+        offsets: Mapping[TopicPartition, int],
+        membership: Any,
+    ) -> Mapping[TopicPartition, int]:
+        """Write all of it in one transaction or nothing; returns for each changelog the offset to read next.
+
+        Raises:
+            RetryableError: nothing was written; the same round may be tried again.
+            RejectedOutputError: nothing was written; Kafka refuses one of the records.
+            FatalError: it is not known or will not get better.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class ChangelogChunk(NamedTuple):
+    """Records of changelogs, by partition, and the partitions whose end was reached."""
+
+    records: Mapping[TopicPartition, Sequence[tuple[int, bytes, bytes | None]]]
+    ends: Mapping[TopicPartition, int]
+
+
+class ChangelogReader(Protocol):
+    """Reads changelogs, committed records only, outside of any group."""
+
+    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Read these partitions from these offsets on."""
+
+    def read(self, timeout_seconds: float) -> ChangelogChunk:
+        """The next records as ``(offset, key, value)``."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Cluster(Protocol):
+    """Questions to the cluster, and the making of changelogs."""
+
+    def partition_counts(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """Number of partitions of those topics that exist."""
+
+    def create_changelog(self, topic: str, partitions: int) -> None:
+        """Create a compacted topic."""
+
+    def group_has_offsets(self, topics: Mapping[str, int]) -> bool:
+        """Whether the consumer group has ever committed an offset of these topics (with partition counts)."""
+
+    def first_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Offsets of the oldest records."""
+
+    def end_offsets(
+        self, partitions: Iterable[TopicPartition], *, committed: bool
+    ) -> Mapping[TopicPartition, int]:
+        """Offsets after the last records; ``committed`` stops before the first open transaction."""
+
+    def delete_retention_seconds(self, topic: str) -> float:
+        """How long a compacted topic shows deletions before it drops them."""

@@ -1,0 +1,110 @@
+"""Questions to the cluster over librdkafka's admin client; see `Cluster`."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from streams.engine.librdkafka import client_properties, fatal
+from streams.engine.record import TopicPartition
+from streams.engine.settings import EngineSettings
+
+__all__ = ["LibrdkafkaCluster"]
+
+T = TypeVar("T")
+
+# While a topic is being made, or its leader moves, the broker answers with errors that pass.
+_PAUSE_SECONDS = 0.1
+_DEFAULT_DELETE_RETENTION_SECONDS = 86_400.0
+
+
+class LibrdkafkaCluster:
+    """Asks, and asks again while the answer is an error that passes, up to the request timeout."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._timeout = settings.request_timeout_seconds
+        self._admin = AdminClient(client_properties(settings))
+
+    def partition_counts(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """Those that exist."""
+        wanted = set(topics)
+        found = self._attempt("listing topics", lambda: self._admin.list_topics(timeout=self._timeout)).topics
+        return {name: len(found[name].partitions) for name in wanted if name in found and found[name].error is None}
+
+    def create_changelog(self, topic: str, partitions: int) -> None:
+        """Compacted; one that another worker made meanwhile is as good."""
+        new = NewTopic(
+            topic,
+            num_partitions=partitions,
+            replication_factor=self._settings.changelog_replication,
+            config={**self._settings.changelog_config, "cleanup.policy": "compact"},
+        )
+        try:
+            self._admin.create_topics([new], operation_timeout=self._timeout)[topic].result(self._timeout)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise fatal(self._settings, f"creating the changelog {topic}", error.args[0]) from error
+
+    def group_has_offsets(self, topics: Mapping[str, int]) -> bool:
+        """Any offset of any partition."""
+        group = self._settings.application_id
+        partitions = [KafkaTopicPartition(topic, number) for topic, n in topics.items() for number in range(n)]
+        request = ConsumerGroupTopicPartitions(group, partitions)
+        answer = self._attempt(
+            "reading the group's offsets",
+            lambda: self._admin.list_consumer_group_offsets([request])[group].result(self._timeout),
+        )
+        return any(each.offset >= 0 for each in answer.topic_partitions or ())
+
+    def first_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The oldest records."""
+        return self._offsets(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+
+    def end_offsets(
+        self, partitions: Iterable[TopicPartition], *, committed: bool
+    ) -> Mapping[TopicPartition, int]:
+        """After the last records."""
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        return self._offsets(partitions, OffsetSpec.latest(), level)
+
+    def delete_retention_seconds(self, topic: str) -> float:
+        """From the topic's configuration, which shows the broker's default, too."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        entries = self._attempt(
+            f"reading the configuration of {topic}",
+            lambda: self._admin.describe_configs([resource])[resource].result(self._timeout),
+        )
+        entry = entries.get("delete.retention.ms")
+        return _DEFAULT_DELETE_RETENTION_SECONDS if entry is None else int(entry.value) / 1000
+
+    def _offsets(
+        self, partitions: Iterable[TopicPartition], spec: OffsetSpec, level: IsolationLevel
+    ) -> Mapping[TopicPartition, int]:
+        asked = {KafkaTopicPartition(*partition): spec for partition in partitions}
+        if not asked:
+            return {}
+
+        def ask() -> dict[TopicPartition, int]:
+            futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=self._timeout)
+            return {
+                TopicPartition(each.topic, each.partition): int(future.result(self._timeout).offset)
+                for each, future in futures.items()
+            }
+
+        return self._attempt("reading offsets", ask)
+
+    def _attempt(self, step: str, call: Callable[[], T]) -> T:
+        give_up = time.monotonic() + self._timeout
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                cause: Any = error.args[0]
+                # NOT_LEADER and its like come right after a topic's creation.
+                if cause.fatal() or time.monotonic() > give_up:
+                    raise fatal(self._settings, step, cause) from error
+                time.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,238 @@
+"""A worker's tables as the round protocol sees them: per partition a store, an overlay and an agenda.
+
+Agents write to the overlay. A commit encodes each changed key once, Kafka takes the bytes, and only then do
+they go to the store; a round that fails leaves no trace.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from streams.engine.agenda import RoundAgenda
+from streams.engine.clients import ChangelogWrites
+from streams.engine.codec import Codec, open_envelope, seal
+from streams.engine.errors import PoisonError
+from streams.engine.record import TopicPartition
+from streams.engine.stores import Change, PartitionStore
+
+__all__ = ["StoreFactory", "TablePartition", "TableSpecification", "TableSet"]
+
+V = TypeVar("V")
+
+StoreFactory = Callable[[str, int], PartitionStore]
+
+
+class _Deleted:
+    def __repr__(self) -> str:
+        return "<deleted>"
+
+
+_DELETED: Any = _Deleted()
+_UNKNOWN: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpecification(Generic[V]):
+    """What an application says about a table.
+
+    Attributes:
+        name: unique in the application.
+        changelog: its topic.
+        codec: values and keys to bytes and back.
+        due: when a value is due, a pure function of the value; ``None`` for a table without an agenda.
+    """
+
+    name: str
+    changelog: str
+    codec: Codec[V]
+    due: Callable[[V], int | None] | None
+
+
+class TablePartition(Generic[V]):
+    """One partition of one table.
+
+    Args:
+        specification: of the table.
+        store: what is committed.
+        cached_values: how many decoded values to keep.
+    """
+
+    def __init__(self, specification: TableSpecification[V], store: PartitionStore, cached_values: int) -> None:
+        self.specification = specification
+        self.store = store
+        self._codec = specification.codec
+        self._due = specification.due
+        self._limit = cached_values
+        self._cache: dict[Any, V] = {}
+        self._overlay: dict[Any, V] = {}
+        # Due times of overlay entries, worked out when first asked for: at a commit or by an agenda.
+        self._dues: dict[Any, int | None] = {}
+        self._unindexed: set[Any] = set()
+        self._changed: set[bytes] = set()
+        self._agenda = RoundAgenda(store.agenda_after, self._changed)
+        self._sealed: Sequence[Change] = ()
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The key's value as the round sees it."""
+        value = self._overlay.get(key, _UNKNOWN)
+        if value is _UNKNOWN:
+            value = self._cache.get(key, _UNKNOWN)
+            if value is _UNKNOWN:
+                return self._load(key, default)
+        return default if value is _DELETED else value
+
+    def set(self, key: Any, value: V) -> None:
+        """Write to the overlay."""
+        self._overlay[key] = value
+        if self._due is not None:
+            self._unindexed.add(key)
+
+    def delete(self, key: Any) -> None:
+        """Delete in the overlay."""
+        self.set(key, _DELETED)
+
+    def due(self, until: int, limit: int | None) -> list[Any]:
+        """Keys due at or before ``until``, in order of due time, this round's changes included."""
+        if self._unindexed:
+            self._index()
+        entries = self._agenda.due(until, limit)
+        return [self._codec.decode_key(entry.key) for entry in entries] if entries else []
+
+    def changes(self) -> Sequence[Change]:
+        """What the round has changed, encoded.
+
+        Raises:
+            PoisonError: a value or key cannot be encoded.
+        """
+        name, codec = self.specification.name, self._codec
+        sealed: list[Change] = []
+        for key, value in self._overlay.items():
+            try:
+                key_bytes = codec.encode_key(key)
+                if value is _DELETED:
+                    sealed.append(Change(key_bytes, None))
+                else:
+                    sealed.append(Change(key_bytes, seal(codec.encode(value), self._due_of(key, value))))
+            except Exception as error:
+                raise PoisonError(f"table {name}: the value of key {key!r} cannot be encoded: {error}") from error
+        self._sealed = sealed
+        return sealed
+
+    def apply(self, position: int) -> None:
+        """The round is committed: write its changes to the store."""
+        self.store.apply(self._sealed, position)
+        cache = self._cache
+        for key, value in self._overlay.items():
+            cache.pop(key, None)
+            if value is not _DELETED:
+                cache[key] = value
+        self._shrink()
+        self.forget()
+
+    def forget(self) -> None:
+        """The round is over: drop the overlay."""
+        self._overlay.clear()
+        self._dues.clear()
+        self._unindexed.clear()
+        self._changed.clear()
+        self._agenda.forget()
+        self._sealed = ()
+
+    def restored(self) -> None:
+        """The store was written behind the cache's back."""
+        self._cache.clear()
+        self.forget()
+
+    def _load(self, key: Any, default: Any) -> Any:
+        envelope = self.store.get(self._codec.encode_key(key))
+        if envelope is None:
+            return default
+        value = self._cache[key] = self._codec.decode(open_envelope(envelope))
+        self._shrink()
+        return value
+
+    def _shrink(self) -> None:
+        cache = self._cache
+        while len(cache) > self._limit:
+            del cache[next(iter(cache))]  # the one written longest ago
+
+    def _due_of(self, key: Any, value: V) -> int | None:
+        if self._due is None:
+            return None
+        if key in self._unindexed or key not in self._dues:
+            self._dues[key] = None if value is _DELETED else self._due(value)
+        return self._dues[key]
+
+    def _index(self) -> None:
+        for key in self._unindexed:
+            key_bytes = self._codec.encode_key(key)
+            value = self._overlay[key]
+            due = None if value is _DELETED or self._due is None else self._due(value)
+            self._dues[key] = due
+            self._changed.add(key_bytes)
+            self._agenda.change(key_bytes, due)
+        self._unindexed.clear()
+
+
+class TableSet:
+    """All tables of an application, and the partitions of them that this worker holds.
+
+    Args:
+        store: opens the store of a table's partition.
+        cached_values: per table and partition.
+    """
+
+    def __init__(self, store: StoreFactory, cached_values: int) -> None:
+        self._store = store
+        self._cached_values = cached_values
+        self.specifications: dict[str, TableSpecification[Any]] = {}
+        self.held: dict[int, dict[str, TablePartition[Any]]] = {}
+
+    def add(self, specification: TableSpecification[Any]) -> None:
+        """Declare a table."""
+        self.specifications[specification.name] = specification
+
+    def open(self, partition: int) -> Mapping[str, TablePartition[Any]]:
+        """The partition's tables; their stores are opened if they are not yet."""
+        if partition not in self.held:
+            self.held[partition] = {
+                name: TablePartition(each, self._store(name, partition), self._cached_values)
+                for name, each in self.specifications.items()
+            }
+        return self.held[partition]
+
+    def close(self, partition: int) -> None:
+        """Close the partition's stores."""
+        for table in self.held.pop(partition).values():
+            table.forget()
+            table.store.close()
+
+    def close_all(self) -> None:
+        """Close all that is open."""
+        for partition in list(self.held):
+            self.close(partition)
+
+    def changes(self, partitions: set[int]) -> list[ChangelogWrites]:
+        """What the round has changed in these partitions."""
+        return [
+            ChangelogWrites(TopicPartition(table.specification.changelog, partition), changes)
+            for partition in sorted(partitions)
+            for table in self.held[partition].values()
+            if (changes := table.changes())
+        ]
+
+    def apply(self, positions: Mapping[TopicPartition, int], partitions: set[int]) -> None:
+        """The round is committed; ``positions`` say how far each changelog has come."""
+        for partition in partitions:
+            for table in self.held[partition].values():
+                position = positions.get(TopicPartition(table.specification.changelog, partition))
+                if position is not None:
+                    table.apply(position)
+                else:
+                    table.forget()
+
+    def forget(self, partitions: set[int]) -> None:
+        """The round has failed."""
+        for partition in partitions:
+            for table in self.held.get(partition, {}).values():
+                table.forget()

@@ -1,0 +1,216 @@
+"""A store on disk: a restart reads from the changelog only what it missed.
+
+One database per partition of a table, with two column families: the data, and the agenda as ``due + key``. The
+changelog position lies beside the data and is written in the same batch, so data, agenda and position never
+differ, whenever the process dies. Kafka has committed a round before it is written here, so a store can be
+behind its changelog but never ahead of it.
+
+Writing never reads: an agenda entry that a later write made outdated stays until its time comes, is recognised
+by the due time in the data, and is deleted with the next batch.
+"""
+
+import struct
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+
+from streams.engine.agenda import AgendaEntry
+from streams.engine.codec import due_of
+from streams.engine.errors import StoreError
+from streams.engine.stores import Change
+
+__all__ = ["RocksDBOptions", "RocksDBStore"]
+
+T = TypeVar("T")
+
+_META_KEY = b"m"
+_DATA = b"d"
+_META = struct.Struct(">Qd")  # changelog position, epoch seconds of the write
+_DUE = struct.Struct(">Q")
+_DUE_BIAS = 1 << 63
+_AGENDA = "agenda"
+
+# RocksDB's own defaults are 64 MiB x 2 per column family and, through rocksdict, a cache of 2 GiB per
+# database: too much where a worker opens one per table and partition.
+_DATA_BUFFER_BYTES = 16 << 20
+_AGENDA_BUFFER_BYTES = 4 << 20
+_BLOOM_BITS = 10.0
+_BLOCK_BYTES = 8 << 10
+_LOG_FILES_KEPT = 2
+_OPEN_FILES = 128
+
+
+class RocksDBOptions:
+    """What all databases of one worker share: one block cache.
+
+    Args:
+        cache_bytes: size of the block cache.
+    """
+
+    def __init__(self, cache_bytes: int) -> None:
+        self._cache = Cache(cache_bytes)
+
+    def data(self) -> Options:
+        """For the column family of the data, and for the database as a whole."""
+        options = self._family(_DATA_BUFFER_BYTES)
+        options.create_if_missing(True)
+        options.create_missing_column_families(True)
+        options.set_max_open_files(_OPEN_FILES)
+        options.set_keep_log_file_num(_LOG_FILES_KEPT)
+        options.set_max_total_wal_size(4 * _DATA_BUFFER_BYTES)
+        return options
+
+    def agenda(self) -> Options:
+        """For the column family of the agenda."""
+        return self._family(_AGENDA_BUFFER_BYTES)
+
+    def _family(self, buffer_bytes: int) -> Options:
+        table = BlockBasedOptions()
+        table.set_block_cache(self._cache)
+        table.set_block_size(_BLOCK_BYTES)
+        table.set_bloom_filter(_BLOOM_BITS, block_based=False)
+        table.set_cache_index_and_filter_blocks(True)
+        table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+        options = Options(raw_mode=True)
+        options.set_block_based_table_factory(table)
+        options.set_write_buffer_size(buffer_bytes)
+        options.set_max_write_buffer_number(2)
+        return options
+
+
+class RocksDBStore:
+    """One partition of one table in a directory of its own; see `PartitionStore`.
+
+    Args:
+        directory: made if missing; nothing else may be in it.
+        table: for errors.
+        partition: for errors.
+        options: shared by the worker's stores.
+
+    Raises:
+        StoreError: from every method, when RocksDB fails.
+    """
+
+    def __init__(self, directory: Path, table: str, partition: int, options: RocksDBOptions) -> None:
+        self._directory = directory
+        self._table = table
+        self._partition = partition
+        self._options = options
+        self._position: int | None = None
+        self._synced_at: float | None = None
+        self._outdated: list[bytes] = []
+        self._attempt(self._open)
+
+    @property
+    def position(self) -> int | None:
+        """The changelog offset to read next."""
+        return self._position
+
+    @property
+    def synced_at(self) -> float | None:
+        """Epoch seconds of the last write or of the close."""
+        return self._synced_at
+
+    def get(self, key: bytes) -> bytes | None:
+        """The key's envelope."""
+        return self._attempt(lambda: self._database.get(_DATA + key))
+
+    def apply(self, changes: Sequence[Change], position: int) -> None:
+        """Write changes and the changelog offset to read next, in one batch."""
+        batch = WriteBatch(raw_mode=True)
+        agenda = self._agenda_handle
+        for stale in self._outdated:
+            batch.delete(stale, agenda)
+        for key, envelope in changes:
+            if envelope is None:
+                batch.delete(_DATA + key)
+                continue
+            batch.put(_DATA + key, envelope)
+            due = due_of(envelope)
+            if due is not None:
+                batch.put(_DUE.pack(due + _DUE_BIAS) + key, b"", agenda)
+        now = time.time()
+        batch.put(_META_KEY, _META.pack(position, now))
+        self._attempt(lambda: self._database.write(batch))
+        self._outdated.clear()
+        self._position, self._synced_at = position, now
+
+    def agenda_after(self, cursor: AgendaEntry | None, count: int) -> Sequence[AgendaEntry]:
+        """The next entries of the agenda."""
+        return self._attempt(lambda: self._read_agenda(cursor, count))
+
+    def clear(self) -> None:
+        """Throw everything away and begin with an empty database."""
+        self._attempt(self._destroy)
+        self._position = self._synced_at = None
+        self._attempt(self._open)
+
+    def close(self) -> None:
+        """Note that the store is up to date now, and close the files."""
+        if self._position is not None:
+            self.apply((), self._position)
+        self._attempt(self._release)
+
+    def __len__(self) -> int:
+        estimate = self._database.property_int_value("rocksdb.estimate-num-keys") or 0
+        return max(0, int(estimate) - 1)  # without the position
+
+    def _open(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        families = {_AGENDA: self._options.agenda()}
+        self._database = Rdict(str(self._directory), self._options.data(), families)
+        self._agenda = self._database.get_column_family(_AGENDA)
+        self._agenda_handle = self._database.get_column_family_handle(_AGENDA)
+        meta = self._database.get(_META_KEY)
+        if meta is not None:
+            self._position, self._synced_at = _META.unpack(meta)
+
+    def _release(self) -> None:
+        # The files close when the last handle is gone.
+        with suppress(AttributeError):
+            del self._agenda_handle
+            self._agenda.close()
+            del self._agenda
+        self._database.close()
+
+    def _destroy(self) -> None:
+        self._release()
+        Rdict.destroy(str(self._directory))
+        self._outdated.clear()
+
+    def _read_agenda(self, cursor: AgendaEntry | None, count: int) -> list[AgendaEntry]:
+        entries = self._agenda.iter()
+        seen = None if cursor is None else _DUE.pack(cursor.due + _DUE_BIAS) + cursor.key
+        if seen is None:
+            entries.seek_to_first()
+        else:
+            entries.seek(seen)
+            if entries.valid() and entries.key() == seen:
+                entries.next()
+        found: list[AgendaEntry] = []
+        while len(found) < count and entries.valid():
+            raw: bytes = entries.key()
+            entries.next()
+            key = raw[_DUE.size :]
+            due = int(_DUE.unpack_from(raw)[0]) - _DUE_BIAS
+            envelope = self._database.get(_DATA + key)
+            if envelope is not None and due_of(envelope) == due:
+                found.append(AgendaEntry(due, key))
+            else:
+                self._outdated.append(raw)
+        return found
+
+    def _attempt(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except StoreError:
+            raise
+        except Exception as error:
+            # rocksdict raises plain Exception for every failure of RocksDB.
+            raise StoreError(
+                self._table, self._partition, f"{error} (in {self._directory}; is the disk full or read-only?)"
+            ) from error

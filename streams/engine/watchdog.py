@@ -1,0 +1,90 @@
+"""The watchdog: measures lag, and ends the process when nothing moves although something should.
+
+It has a thread of its own, for what it watches may hang: a client call that never returns, an agent that never
+gives the event loop back.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from streams.engine.assignment import Assignment
+from streams.engine.clients import Cluster
+from streams.engine.errors import EngineError, StuckError
+from streams.engine.observer import Observer
+from streams.engine.progress import Progress
+from streams.engine.settings import EngineSettings
+
+__all__ = ["Watchdog"]
+
+logger = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """Looks every ``lag_interval_seconds``.
+
+    Args:
+        settings: intervals.
+        cluster: one of its own, since it asks from its own thread.
+        assignment: knows what is committed.
+        progress: is watched, and told the lag.
+        observer: is told the lag.
+        bark: called with the error when nothing moves.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        cluster: Callable[[], Cluster],
+        assignment: Assignment,
+        progress: Progress,
+        observer: Observer,
+        bark: Callable[[StuckError], None],
+    ) -> None:
+        self._settings = settings
+        self._make_cluster = cluster
+        self._assignment = assignment
+        self._progress = progress
+        self._observer = observer
+        self._bark = bark
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine-watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more; does not wait."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        cluster = self._make_cluster()
+        while not self._stop.wait(self._settings.lag_interval_seconds):
+            try:
+                self._measure(cluster)
+            except EngineError as error:
+                # The consumer meets the same trouble and decides; without progress the check below does.
+                logger.warning("lag cannot be measured: %s", error)
+            age = self._progress.age_seconds
+            if age > self._settings.stuck_after_seconds and self._should_move():
+                self._bark(StuckError(self._finding(), age))
+                return
+
+    def _measure(self, cluster: Cluster) -> None:
+        ends = cluster.end_offsets(dict(self._assignment.committed), committed=True)
+        lags = self._assignment.lags(ends)
+        self._progress.lags = lags
+        self._observer.lag(lags)
+
+    def _should_move(self) -> bool:
+        return bool(self._progress.restoring) or any(self._progress.lags.values()) or not self._progress.joined
+
+    def _finding(self) -> str:
+        if not self._progress.joined:
+            return "the consumer group has not answered"
+        if self._progress.restoring:
+            return f"restoring {len(self._progress.restoring)} changelog partitions has not moved"
+        behind = sum(self._progress.lags.values())
+        return f"nothing was committed although {behind} records wait in the inputs"
