@@ -182,7 +182,9 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     contacts: PositiveCount = 64
     cancelled_subscriptions: PositiveCount = 32
     invoices: Annotated[PositiveCount, Meta(description="Open ones, per case.")] = 256
+    cases: Annotated[PositiveCount, Meta(description="Live ones.")] = 32
     plans: PositiveCount = 32
+    disputes: PositiveCount = 32
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

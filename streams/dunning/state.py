@@ -124,8 +124,9 @@ class PlanKind(StrEnum):
 
 
 class Plan(Struct, frozen=True, array_like=True):
-    """The reminders for one expiring card or one coming renewal. `subject_id` is the card's or the
-    subscription's id; `variables` are what its messages say.
+    """The reminders for one expiring card or one coming renewal.
+
+    `subject_id` is the card's or the subscription's id; `variables` are what its messages say.
     """
 
     plan_id: str

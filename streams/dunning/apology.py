@@ -1,0 +1,45 @@
+"""Saying sorry for a suspension that a payment already made should have prevented."""
+
+from streams.dunning.calendar import window_opening
+from streams.dunning.channels import any_hour_channel
+from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.notices import Notice, send
+from streams.dunning.policy import Priority
+from streams.dunning.state import Case
+from streams.dunning.turn import Turn
+
+
+def apologise(turn: Turn, case: Case) -> None:
+    """One apology, decided together with the reactivation; the budget does not hold it back.
+
+    It waits for a window only where no channel without one is left.
+    """
+    message = turn.policy.messages.apology
+    channel = any_hour_channel(turn, message.channels)
+    if turn.state.exempt or channel is None:
+        reason = ReasonCode.EXEMPT if turn.state.exempt else ReasonCode.NO_LIVE_CHANNEL
+        turn.say(Outcome.SUPPRESSED, reason, case_id=case.case_id, step_id="apology")
+        return
+    command = send(
+        turn,
+        Notice(
+            subject=case.case_id,
+            step_id="apology",
+            occurrence=case.occurrence,
+            channel=channel,
+            template=message.template,
+            priority=Priority.FAILURE,
+            variables={},
+            policy_version=case.policy_version,
+            case_ids=(case.case_id,),
+            send_after=window_opening(channel, turn.clock, turn.zone, turn.state.profile, turn.policy),
+        ),
+    )
+    turn.say(
+        Outcome.SENT,
+        ReasonCode.PAID_BEFORE_SUSPENSION,
+        case_id=case.case_id,
+        step_id="apology",
+        channel=channel,
+        command_id=command.command_id,
+    )

@@ -1,0 +1,38 @@
+"""Which channels reach a customer."""
+
+from streams.dunning.events import Channel
+from streams.dunning.turn import Turn
+
+
+def live_channels(turn: Turn) -> tuple[Channel, ...]:
+    """The channels with an address on file that feedback has not ended, in the policy's order."""
+    state = turn.state
+    on_file = turn.policy.channels_without_profile if state.profile is None else state.profile.channels
+    return tuple(
+        channel
+        for channel in turn.policy.channel_order
+        if channel in on_file and ((status := state.channels.get(channel)) is None or status.alive)
+    )
+
+
+def reach(turn: Turn, wanted: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """The channels that a step goes out by: its first, or what that falls to, and its further live ones.
+
+    A dead channel falls to the first live one in the policy's order, so that an SMS to somebody who has
+    none becomes another mail, and a call only where nothing gentler is left.
+    """
+    live = live_channels(turn)
+    if not live:
+        return ()
+    first = wanted[0] if wanted[0] in live else live[0]
+    further = tuple(channel for channel in wanted[1:] if channel in live and channel is not first)
+    return (first, *further)
+
+
+def any_hour_channel(turn: Turn, wanted: tuple[Channel, ...]) -> Channel | None:
+    """A live channel that has no window, else any live one: for what cannot wait."""
+    live = live_channels(turn)
+    for channel in (*reach(turn, wanted), *live):
+        if channel not in turn.policy.windows:
+            return channel
+    return live[0] if live else None

@@ -1,0 +1,245 @@
+"""The fold: one state, one input, one clock, one policy; a new state, commands, and the reasons.
+
+Time is an input, identifiers are computed, nothing else is read: one history has one outcome.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from streams.dunning.calendar import zone_of
+from streams.dunning.cases import hold_for_new_card
+from streams.dunning.commands import (
+    Command,
+    DecisionRecord,
+    InputReference,
+    Outcome,
+    Reason,
+    ReasonCode,
+)
+from streams.dunning.events import (
+    CardExpiring,
+    CardUpdated,
+    CustomerEvent,
+    CustomerProfile,
+    Feedback,
+    Input,
+    InvoiceClosed,
+    PaymentFailed,
+    PaymentRecovered,
+    PaymentReversed,
+    RenewalUpcoming,
+    SubscriptionCancelled,
+    SubscriptionChanged,
+    Tick,
+)
+from streams.dunning.feedback import feedback
+from streams.dunning.firing import fire, fire_at_once
+from streams.dunning.identity import fingerprint, named
+from streams.dunning.ladder import next_notification_due, step_of, suspension_due
+from streams.dunning.payments import (
+    invoice_closed,
+    payment_failed,
+    payment_recovered,
+    payment_reversed,
+    subscription_cancelled,
+)
+from streams.dunning.plans import (
+    card_expiring,
+    card_replaced,
+    next_reminder_due,
+    renewal_upcoming,
+    subscription_changed,
+)
+from streams.dunning.policy import Policy
+from streams.dunning.state import CustomerState, Profile
+from streams.dunning.suspension import release
+from streams.dunning.turn import Turn
+
+# The budget looks back over seven local days; a day more covers every zone.
+_CONTACTS_KEPT = timedelta(days=8)
+
+
+class Decision(Struct, frozen=True):
+    """What one input does to one customer."""
+
+    state: CustomerState
+    clock: datetime
+    commands: tuple[Command, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+def decide(state: CustomerState | None, event: Input, clock: datetime, policy: Policy) -> Decision:
+    """Decide one input.
+
+    Args:
+        state: What is kept of the customer; None if nothing is.
+        event: An event of this customer, or a tick.
+        clock: The partition's time at this input (UTC). It never goes back for a customer.
+        policy: The policy in force.
+
+    Returns:
+        The new state, what is to be commanded, and why. A tick with nothing due changes nothing.
+
+    Raises:
+        ValueError: A tick for a customer of whom nothing is kept, or an event of another customer.
+    """
+    if isinstance(event, Tick):
+        if state is None:
+            raise ValueError("a tick decides about a known customer only")
+        return _tick(state, max(clock, event.now, state.clock), policy)
+    if state is None:
+        state = CustomerState(customer_id=event.customer_id, clock=clock)
+    if state.customer_id != event.customer_id:
+        raise ValueError(f"an event of {event.customer_id!r} for the state of {state.customer_id!r}")
+    return _event(state, event, max(clock, state.clock), policy)
+
+
+def decision_record(decision: Decision, reference: InputReference, policy: Policy) -> DecisionRecord | None:
+    """The decision as it is published; None if there is nothing to say."""
+    if not decision.reasons:
+        return None
+    customer_id = decision.state.customer_id
+    # An event is decided once; what is said of a repetition is another decision.
+    repeated = decision.reasons[0].reason is ReasonCode.DUPLICATE_EVENT
+    named_by = reference.event_id or decision.clock.isoformat()
+    return DecisionRecord(
+        decision_id=named(customer_id, "duplicate" if repeated else "decision", reference.kind, named_by),
+        customer_id=customer_id,
+        input=reference,
+        decided_at=decision.clock,
+        policy_version=policy.version,
+        outcomes=decision.reasons,
+    )
+
+
+def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
+    if state.next_due is None or state.next_due > clock:
+        return Decision(state, clock)
+    turn = Turn(replace(state, clock=clock), clock, policy)
+    _adopt_policy(turn)
+    fire(turn)
+    return _close_turn(turn)
+
+
+def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: Policy) -> Decision:
+    mark = fingerprint(event.event_id)
+    if mark in state.event_ids:
+        duplicate = Reason(outcome=Outcome.IGNORED, reason=ReasonCode.DUPLICATE_EVENT)
+        return Decision(state, clock, reasons=(duplicate,))
+    remembered = (*state.event_ids, mark)[-policy.memory.event_ids :]
+    turn = Turn(replace(state, clock=clock, event_ids=remembered), clock, policy)
+    _adopt_policy(turn)
+    _HANDLERS[type(event)](turn, event)
+    fire_at_once(turn)
+    return _close_turn(turn)
+
+
+def _adopt_policy(turn: Turn) -> None:
+    """Cases go on under the policy in force, and say so."""
+    version = turn.policy.version
+    for case in turn.state.cases:
+        if case.policy_version != version:
+            turn.put_case(replace(case, policy_version=version))
+            turn.say(Outcome.UPDATED, ReasonCode.POLICY_REPLACED, case_id=case.case_id)
+    for plan in turn.state.plans:
+        if plan.policy_version != version:
+            turn.put_plan(replace(plan, policy_version=version))
+            turn.say(Outcome.UPDATED, ReasonCode.POLICY_REPLACED, plan_id=plan.plan_id)
+
+
+def _close_turn(turn: Turn) -> Decision:
+    """Forget what no rule looks at any more, and set when the customer is due next."""
+    _forget_contacts(turn)
+    state = replace(turn.state, next_due=_next_due(turn))
+    return Decision(state, turn.clock, tuple(turn.commands), tuple(turn.reasons))
+
+
+def _forget_contacts(turn: Turn) -> None:
+    state = turn.state
+    since = turn.clock - _CONTACTS_KEPT
+    live = {case.case_id for case in state.cases} | {plan.plan_id for plan in state.plans}
+    kept = tuple(
+        contact
+        for contact in state.contacts
+        if contact.sent_at > since or contact.plan_id in live or not live.isdisjoint(contact.case_ids)
+    )[-turn.policy.memory.contacts :]
+    if len(kept) != len(state.contacts):
+        turn.state = replace(state, contacts=kept)
+
+
+def _next_due(turn: Turn) -> datetime | None:
+    state, zone, policy = turn.state, turn.zone, turn.policy
+    dues = [pending.due for pending in state.pending]
+    for case in state.cases:
+        if case.dormant:
+            continue
+        notification = next_notification_due(state, case, zone, policy)
+        suspension = suspension_due(state, case, zone, policy)
+        dues.extend(due for due in (notification, suspension) if due is not None)
+    dues.extend(next_reminder_due(plan, zone, policy) for plan in state.plans)
+    return min(dues, default=None)
+
+
+def _card_updated(turn: Turn, event: CardUpdated) -> None:
+    card_replaced(turn, event)
+    for case in turn.state.cases:
+        hold_for_new_card(turn, case, event.occurred_at)
+    turn.say(Outcome.RECORDED, ReasonCode.CARD_UPDATED)
+
+
+def _customer_profile(turn: Turn, event: CustomerProfile) -> None:
+    """The newest profile counts. Somebody who has become exempt is not left suspended."""
+    known = turn.state.profile
+    if known is not None and known.as_of > event.occurred_at:
+        turn.say(Outcome.IGNORED, ReasonCode.STALE)
+        return
+    was_exempt = turn.state.exempt
+    profile = Profile(
+        as_of=event.occurred_at,
+        timezone=event.timezone,
+        locale=event.locale,
+        country=event.country,
+        region=event.region,
+        channels=event.channels,
+        exempt=event.exempt,
+    )
+    turn.state = replace(turn.state, profile=profile)
+    turn.zone = zone_of(profile, turn.policy)
+    turn.say(Outcome.RECORDED, ReasonCode.PROFILE_UPDATED)
+    for case in turn.state.cases:
+        if event.exempt and not was_exempt and release(turn, case, ReasonCode.EXEMPT):
+            turn.put_case(replace(case, epoch=case.epoch + 1))
+        if was_exempt and not event.exempt:
+            _resume_suspension(turn, case.case_id)
+
+
+def _resume_suspension(turn: Turn, case_id: str) -> None:
+    """What was passed over for somebody exempt is looked at again: the final notice, the suspension."""
+    case = turn.state.case(case_id)
+    if case is None:
+        return
+    notice = step_of(case, turn.policy, "final_notice")
+    suspend = step_of(case, turn.policy, "suspend")
+    again = {suspend.id} if suspend is not None else set()
+    if notice is not None and case.final_notice is None:
+        again.add(notice.id)
+    turn.put_case(replace(case, done=tuple(each for each in case.done if each not in again)))
+
+
+_HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
+    PaymentFailed: payment_failed,
+    CardExpiring: card_expiring,
+    RenewalUpcoming: renewal_upcoming,
+    PaymentRecovered: payment_recovered,
+    CardUpdated: _card_updated,
+    SubscriptionCancelled: subscription_cancelled,
+    SubscriptionChanged: subscription_changed,
+    InvoiceClosed: invoice_closed,
+    PaymentReversed: payment_reversed,
+    CustomerProfile: _customer_profile,
+    Feedback: feedback,
+}

@@ -1,0 +1,448 @@
+"""Firing: of all that is due, what goes out now, what waits, and what is no longer said.
+
+One budget is shared by all cases and plans, so everything due is looked at together, the most urgent first.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from streams.dunning.budget import budget_opening
+from streams.dunning.calendar import contact_time, local_day, next_contact_time, window_opening
+from streams.dunning.channels import reach
+from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.events import Channel
+from streams.dunning.ladder import (
+    effective_due,
+    first_step,
+    nominal_due,
+    pending_steps,
+)
+from streams.dunning.notices import Debt, Notice, debt_lines, debt_of, debt_variables, send
+from streams.dunning.plans import end_plan, pending_reminders, plan_variables, reminder_due
+from streams.dunning.policy import DeclineClass, Message, Priority
+from streams.dunning.state import (
+    Case,
+    Contact,
+    ContactStatus,
+    Deferral,
+    FinalNotice,
+    Pending,
+    PendingKind,
+    Plan,
+    PlanKind,
+    hold_end,
+)
+from streams.dunning.suspension import consider_suspensions
+from streams.dunning.turn import Turn
+from streams.dunning.variables import MessageKind
+
+_DEBT = {Priority.FINAL_NOTICE, Priority.FAILURE, Priority.AUTHENTICATION}
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A message that is due. Exactly one of `case_id` and `plan_id` is set."""
+
+    step_id: str
+    due: datetime
+    priority: Priority
+    kind: MessageKind
+    channels: tuple[Channel, ...]
+    template: str
+    occurrence: str
+    case_id: str | None = None
+    plan_id: str | None = None
+    pending: Pending | None = None
+    first_contact: bool = False
+    escalation: bool = False
+    retry: bool = False
+
+    @property
+    def unbudgeted(self) -> bool:
+        """A first contact and a final notice are outside the budget."""
+        return self.first_contact or self.priority is Priority.FINAL_NOTICE
+
+
+def fire_at_once(turn: Turn) -> None:
+    """Send what an event has made due at once; everything else waits for a tick."""
+    found = [
+        candidate
+        for case in turn.state.cases
+        if (candidate := _due_step(turn, case, only_first=True)) is not None
+    ]
+    _deliver_all(turn, [*found, *_due_pending(turn)])
+
+
+def fire(turn: Turn) -> None:
+    """Send what is due at the clock, then try the suspensions that are due."""
+    found: list[Candidate] = []
+    for case in turn.state.cases:
+        candidate = _due_step(turn, case, only_first=False)
+        if candidate is not None:
+            found.append(candidate)
+    for plan in turn.state.plans:
+        candidate = _due_reminder(turn, plan)
+        if candidate is not None:
+            found.append(candidate)
+    _deliver_all(turn, [*found, *_due_pending(turn)])
+    consider_suspensions(turn)
+
+
+def _due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
+    """The last due step of a case; the earlier ones are superseded."""
+    if case.dormant:
+        return None
+    policy = turn.policy
+    first = first_step(case, policy)
+    held = hold_end(turn.state, case, policy)
+    is_held = held is not None and held > turn.clock
+    due = [
+        step
+        for step in pending_steps(case, policy)
+        if step.id == first.id
+        or (not only_first and not is_held and nominal_due(case, step, turn.zone, policy) <= turn.clock)
+    ]
+    if not due:
+        return None
+    last = due[-1]
+    if len(due) > 1:
+        for step in due[:-1]:
+            turn.say(Outcome.SUPERSEDED, ReasonCode.LATER_STEP_DUE, case_id=case.case_id, step_id=step.id)
+        case = turn.put_case(replace(case, done=(*case.done, *(step.id for step in due[:-1]))))
+    at = effective_due(turn.state, case, last, turn.zone, policy)
+    if at > turn.clock and (last.id != first.id or case.deferral is not None):
+        return None
+    final = last.action == "final_notice"
+    return Candidate(
+        step_id=last.id,
+        due=at,
+        priority=Priority.FINAL_NOTICE if final else Priority.FAILURE,
+        kind=MessageKind.FINAL_NOTICE if final else MessageKind.FAILURE,
+        channels=last.channels,
+        template=last.template or "",
+        occurrence=case.occurrence,
+        case_id=case.case_id,
+        first_contact=last.id == first.id,
+        escalation=last.only_if == "no_response",
+        retry=_is_retry(case.deferral, last.id),
+    )
+
+
+def _is_retry(deferral: Deferral | None, step_id: str) -> bool:
+    return deferral is not None and deferral.step_id == step_id and deferral.retry
+
+
+def _due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
+    """The last due reminder of a plan; the earlier ones are superseded, and a plan that is over ends."""
+    policy = turn.policy
+    if plan.ends_at <= turn.clock:
+        end_plan(turn, plan, ReasonCode.PLAN_ENDED)
+        return None
+    due = [
+        reminder
+        for reminder in pending_reminders(plan, policy)
+        if reminder_due(plan, reminder, turn.zone, policy) <= turn.clock
+    ]
+    if not due:
+        return None
+    for reminder in due[:-1]:
+        turn.say(Outcome.SUPERSEDED, ReasonCode.LATER_STEP_DUE, plan_id=plan.plan_id, step_id=reminder.id)
+    last = due[-1]
+    plan = turn.put_plan(replace(plan, done=(*plan.done, *(reminder.id for reminder in due[:-1]))))
+    is_card = plan.kind is PlanKind.CARD
+    if is_card and not plan.subscription_ids and plan.sent >= policy.cards.reminders_without_subscription:
+        turn.put_plan(replace(plan, done=(*plan.done, last.id)))
+        turn.say(Outcome.SUPPRESSED, ReasonCode.CARD_NOT_IN_USE, plan_id=plan.plan_id, step_id=last.id)
+        return None
+    return Candidate(
+        step_id=last.id,
+        due=reminder_due(plan, last, turn.zone, policy),
+        priority=Priority.EXPIRY if is_card else Priority.RENEWAL,
+        kind=MessageKind.CARD_EXPIRING if is_card else MessageKind.RENEWAL_UPCOMING,
+        channels=last.channels,
+        template=last.template,
+        occurrence=str(plan.resends),
+        plan_id=plan.plan_id,
+        retry=_is_retry(plan.deferral, last.id),
+    )
+
+
+def _due_pending(turn: Turn) -> list[Candidate]:
+    """The messages that events have caused and that are due."""
+    found: list[Candidate] = []
+    for pending in turn.state.pending:
+        if pending.due > turn.clock:
+            continue
+        is_card = pending.kind is PendingKind.NEW_CARD_FAILED
+        messages = turn.policy.messages
+        message: Message = messages.new_card_failed if is_card else messages.authentication
+        found.append(
+            Candidate(
+                step_id=pending.kind,
+                due=pending.due,
+                priority=Priority.FAILURE if is_card else Priority.AUTHENTICATION,
+                kind=MessageKind.NEW_CARD_FAILED if is_card else MessageKind.AUTHENTICATION,
+                channels=message.channels,
+                template=message.template,
+                occurrence=pending.occurrence,
+                case_id=pending.case_id,
+                pending=pending,
+                retry=pending.retry,
+            )
+        )
+    return found
+
+
+def _deliver_all(turn: Turn, candidates: list[Candidate]) -> None:
+    ranks = {priority: rank for rank, priority in enumerate(turn.policy.priorities)}
+    for candidate in sorted(
+        candidates,
+        key=lambda each: (ranks[each.priority], each.due, each.case_id or each.plan_id or "", each.step_id),
+    ):
+        _deliver(turn, candidate)
+
+
+def _deliver(turn: Turn, candidate: Candidate) -> None:
+    """Send one message, or say why not and until when."""
+    state = turn.state
+    if state.exempt:
+        _through(turn, candidate, ReasonCode.EXEMPT)
+        return
+    channels = reach(turn, candidate.channels)
+    if not channels:
+        _through(turn, candidate, ReasonCode.NO_LIVE_CHANNEL)
+        return
+    case = None if candidate.case_id is None else state.case(candidate.case_id)
+    if case is not None:
+        calls = channels[0] is Channel.PHONE and candidate.priority is Priority.FAILURE
+        if (candidate.escalation or calls) and _responded_since(turn, case.anchor):
+            _through(turn, candidate, ReasonCode.CUSTOMER_RESPONDED, channel=channels[0])
+            return
+    opening = window_opening(channels[0], turn.clock, turn.zone, state.profile, turn.policy)
+    if opening > turn.clock:
+        _defer(turn, candidate, ReasonCode.OUTSIDE_WINDOW, opening, channels[0])
+        return
+    debt = None if case is None else debt_of(turn, case)
+    if debt is not None and _consolidated(turn, candidate, debt, channels[0]):
+        return
+    if case is not None and debt is not None and _authentication_is_recent(turn, candidate, case, debt):
+        return
+    if not candidate.unbudgeted:
+        full = budget_opening(turn, channels[0])
+        if full is not None:
+            _defer(turn, candidate, full[0], full[1], channels[0])
+            return
+    _send(turn, candidate, case, debt, channels)
+
+
+def _responded_since(turn: Turn, anchor: datetime) -> bool:
+    return turn.state.responded_at is not None and turn.state.responded_at >= anchor
+
+
+def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel) -> bool:
+    """Whether today's message by this channel about this currency makes another one too many.
+
+    One that goes out at this very moment lists all that is owed: the step is through. Of an earlier one the
+    customer has learnt less than there is to say now: the step waits for the next day.
+    """
+    today = local_day(turn.clock, turn.zone)
+    standing = next(
+        (
+            contact
+            for contact in turn.state.contacts
+            if contact.channel is channel
+            and contact.currency == debt.currency
+            and contact.priority in _DEBT
+            and contact.status is not ContactStatus.BOUNCED
+            and local_day(contact.sent_at, turn.zone) == today
+        ),
+        None,
+    )
+    if standing is None:
+        return False
+    now = any(command.command_id == standing.command_id for command in turn.commands)
+    weightier = candidate.priority is Priority.FINAL_NOTICE and standing.priority is not Priority.FINAL_NOTICE
+    if now and not weightier:
+        _through(turn, candidate, ReasonCode.CONSOLIDATED, channel=channel, command_id=standing.command_id)
+        if candidate.priority is Priority.FINAL_NOTICE:
+            _join_final_notice(turn, candidate, standing)
+    else:
+        tomorrow = contact_time(today + timedelta(days=1), turn.zone, turn.policy)
+        _defer(turn, candidate, ReasonCode.CONSOLIDATED, tomorrow, channel)
+    return True
+
+
+def _join_final_notice(turn: Turn, candidate: Candidate, standing: Contact) -> None:
+    """Another case's final notice of this moment names this case's invoices too."""
+    case = turn.state.case(candidate.case_id or "")
+    if case is not None:
+        notice = FinalNotice(sent_at=standing.sent_at, command_ids=(standing.command_id,))
+        turn.put_case(replace(case, final_notice=notice))
+
+
+def _authentication_is_recent(turn: Turn, candidate: Candidate, case: Case, debt: Debt) -> bool:
+    """Keep the messages with a link to confirm apart: a repeated attempt is silent, a step waits."""
+    about_it = candidate.kind is MessageKind.AUTHENTICATION or (
+        candidate.kind is MessageKind.FAILURE and debt.decline_class is DeclineClass.AUTHENTICATION
+    )
+    sent_at = case.authentication_sent_at
+    if not about_it or sent_at is None:
+        return False
+    again = sent_at + turn.policy.authentication_interval
+    if again <= turn.clock:
+        return False
+    if candidate.kind is MessageKind.AUTHENTICATION:
+        _through(turn, candidate, ReasonCode.AUTHENTICATION_INTERVAL)
+    else:
+        until = next_contact_time(again, turn.zone, turn.policy)
+        _defer(turn, candidate, ReasonCode.AUTHENTICATION_INTERVAL, until, None)
+    return True
+
+
+def _through(
+    turn: Turn,
+    candidate: Candidate,
+    reason: ReasonCode,
+    *,
+    channel: Channel | None = None,
+    command_id: str | None = None,
+) -> None:
+    """Say why a message does not go out at all, and be through with it."""
+    _done(turn, candidate, sent=False)
+    turn.say(
+        Outcome.SUPPRESSED,
+        reason,
+        case_id=candidate.case_id,
+        plan_id=candidate.plan_id,
+        step_id=candidate.step_id,
+        channel=channel,
+        command_id=command_id,
+    )
+
+
+def _done(turn: Turn, candidate: Candidate, *, sent: bool) -> None:
+    if candidate.pending is not None:
+        turn.drop_pending(candidate.pending)
+        return
+    if candidate.plan_id is not None:
+        plan = turn.state.plan(candidate.plan_id)
+        if plan is not None:
+            turn.put_plan(
+                replace(plan, done=(*plan.done, candidate.step_id), deferral=None, sent=plan.sent + sent)
+            )
+        return
+    case = turn.state.case(candidate.case_id or "")
+    if case is not None:
+        turn.put_case(replace(case, done=(*case.done, candidate.step_id), deferral=None))
+
+
+def _defer(
+    turn: Turn, candidate: Candidate, reason: ReasonCode, until: datetime, channel: Channel | None
+) -> None:
+    """Look at a message again later."""
+    deferral = Deferral(step_id=candidate.step_id, until=until, retry=candidate.retry)
+    if candidate.pending is not None:
+        turn.drop_pending(candidate.pending)
+        turn.add_pending(replace(candidate.pending, due=until))
+    elif candidate.plan_id is not None:
+        plan = turn.state.plan(candidate.plan_id)
+        if plan is not None:
+            if until >= plan.ends_at:
+                _through(turn, candidate, ReasonCode.TOO_LATE)
+                return
+            turn.put_plan(replace(plan, deferral=deferral))
+    else:
+        case = turn.state.case(candidate.case_id or "")
+        if case is not None:
+            turn.put_case(replace(case, deferral=deferral))
+    turn.say(
+        Outcome.DEFERRED,
+        reason,
+        case_id=candidate.case_id,
+        plan_id=candidate.plan_id,
+        step_id=candidate.step_id,
+        channel=channel,
+        until=until,
+    )
+
+
+def _send(
+    turn: Turn, candidate: Candidate, case: Case | None, debt: Debt | None, channels: tuple[Channel, ...]
+) -> None:
+    """Send a message by its channels, and be through with its step."""
+    command_ids: list[str] = []
+    plan = None if candidate.plan_id is None else turn.state.plan(candidate.plan_id)
+    for channel in channels:
+        if case is not None and debt is not None:
+            notice = _debt_notice(turn, candidate, case, debt, channel)
+        else:
+            assert plan is not None, "a candidate is of a case or of a plan"
+            notice = _plan_notice(turn, candidate, plan, channel)
+        command = send(turn, notice)
+        command_ids.append(command.command_id)
+        turn.say(
+            Outcome.SENT,
+            _why(candidate),
+            case_id=candidate.case_id,
+            plan_id=candidate.plan_id,
+            step_id=candidate.step_id,
+            channel=channel,
+            command_id=command.command_id,
+        )
+    _done(turn, candidate, sent=True)
+    kept = None if candidate.case_id is None else turn.state.case(candidate.case_id)
+    if kept is None or debt is None:
+        return
+    if candidate.kind is MessageKind.FINAL_NOTICE:
+        notice_sent = FinalNotice(sent_at=turn.clock, command_ids=tuple(command_ids))
+        kept = replace(kept, final_notice=notice_sent, gate_at=None)
+    if debt.decline_class is DeclineClass.AUTHENTICATION:
+        kept = replace(kept, authentication_sent_at=turn.clock)
+    turn.put_case(kept)
+
+
+def _why(candidate: Candidate) -> ReasonCode:
+    if candidate.retry:
+        return ReasonCode.SOFT_BOUNCE_RETRY
+    if candidate.kind is MessageKind.NEW_CARD_FAILED:
+        return ReasonCode.NEW_CARD_FAILED
+    if candidate.kind is MessageKind.AUTHENTICATION:
+        return ReasonCode.AUTHENTICATION_REQUIRED
+    return ReasonCode.FIRST_CONTACT if candidate.first_contact else ReasonCode.STEP_DUE
+
+
+def _debt_notice(turn: Turn, candidate: Candidate, case: Case, debt: Debt, channel: Channel) -> Notice:
+    template = candidate.template
+    if candidate.kind is MessageKind.FAILURE:
+        template = f"{template}_{debt.decline_class}"
+    return Notice(
+        subject=case.case_id,
+        step_id=candidate.step_id,
+        occurrence=candidate.occurrence,
+        channel=channel,
+        template=template,
+        priority=candidate.priority,
+        variables=debt_variables(turn, case, debt, candidate.kind),
+        policy_version=case.policy_version,
+        case_ids=tuple(each.case_id for each in debt.cases),
+        invoices=debt_lines(debt),
+        currency=debt.currency,
+        retry=candidate.retry,
+    )
+
+
+def _plan_notice(turn: Turn, candidate: Candidate, plan: Plan, channel: Channel) -> Notice:
+    return Notice(
+        subject=plan.plan_id,
+        step_id=candidate.step_id,
+        occurrence=candidate.occurrence,
+        channel=channel,
+        template=candidate.template,
+        priority=candidate.priority,
+        variables=plan_variables(turn, plan),
+        policy_version=plan.policy_version,
+        plan_id=plan.plan_id,
+        ends_at=plan.ends_at,
+        retry=candidate.retry,
+    )

@@ -1,0 +1,88 @@
+"""When the steps of a case's ladder are due. Pure reading: nothing is decided here."""
+
+from datetime import datetime, timedelta, tzinfo
+
+from streams.dunning.calendar import contact_time, local_day, next_contact_time
+from streams.dunning.policy import Campaign, Policy, Step
+from streams.dunning.state import Case, CustomerState, hold_end
+
+
+def campaign_of(case: Case, policy: Policy) -> Campaign:
+    """The campaign that the case runs by; the default one if the policy no longer has it."""
+    return policy.campaigns.get(case.campaign) or policy.campaigns[policy.default_campaign]
+
+
+def first_step(case: Case, policy: Policy) -> Step:
+    """The step that is due at once."""
+    return campaign_of(case, policy).ladder[0]
+
+
+def notifying_steps(case: Case, policy: Policy) -> tuple[Step, ...]:
+    """The steps that ask the customer, in order."""
+    return tuple(step for step in campaign_of(case, policy).ladder if step.action != "suspend")
+
+
+def step_of(case: Case, policy: Policy, action: str) -> Step | None:
+    """The ladder's step of that action, of which there is at most one."""
+    return next((step for step in campaign_of(case, policy).ladder if step.action == action), None)
+
+
+def nominal_due(case: Case, step: Step, zone: tzinfo, policy: Policy) -> datetime:
+    """When the anchor makes the step due (UTC): the first at once, the others at the contact hour."""
+    if step.id == first_step(case, policy).id:
+        return case.anchor
+    day = local_day(case.anchor, zone) + timedelta(days=step.day)
+    return contact_time(day, zone, policy)
+
+
+def effective_due(state: CustomerState, case: Case, step: Step, zone: tzinfo, policy: Policy) -> datetime:
+    """When the step can go out: later than nominal if the case was held, or the step had to wait (UTC).
+
+    A hold never delays a first contact: it is about something that the customer has not heard of yet.
+    """
+    due = nominal_due(case, step, zone, policy)
+    held = hold_end(state, case, policy)
+    if held is not None and due < held and step.id != first_step(case, policy).id:
+        due = next_contact_time(held, zone, policy)
+    deferral = case.deferral
+    if deferral is not None and deferral.step_id == step.id and deferral.until > due:
+        return deferral.until
+    return due
+
+
+def pending_steps(case: Case, policy: Policy) -> tuple[Step, ...]:
+    """The notifying steps that this epoch is not through with, in order."""
+    return tuple(step for step in notifying_steps(case, policy) if step.id not in case.done)
+
+
+def next_notification_due(state: CustomerState, case: Case, zone: tzinfo, policy: Policy) -> datetime | None:
+    """When a notifying step of the case next goes out or is superseded (UTC)."""
+    earliest: datetime | None = None
+    for step in pending_steps(case, policy):
+        due = effective_due(state, case, step, zone, policy)
+        if earliest is None or due < earliest:
+            earliest = due
+        # Without a deferral of this step, no later one can be due before it.
+        if case.deferral is None or case.deferral.step_id != step.id:
+            break
+    return earliest
+
+
+def suspension_due(state: CustomerState, case: Case, zone: tzinfo, policy: Policy) -> datetime | None:
+    """When the gate of the suspension is next tried (UTC); None if not before something else happens.
+
+    Not before the final notice has been dealt with, nor before it is as old as the policy says: so a late
+    final notice moves the suspension.
+    """
+    step = step_of(case, policy, "suspend")
+    if step is None or step.id in case.done:
+        return None
+    notice = step_of(case, policy, "final_notice")
+    if notice is not None and notice.id not in case.done:
+        return None
+    due = effective_due(state, case, step, zone, policy)
+    if case.final_notice is not None:
+        due = max(due, case.final_notice.sent_at + policy.suspension.notice)
+    if case.gate_at is not None:
+        due = max(due, case.gate_at)
+    return due

@@ -1,0 +1,164 @@
+"""Notification commands: what they say of, and the memory that they went out."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from streams.dunning.calendar import local_day
+from streams.dunning.commands import InvoiceLine, NotificationCommand
+from streams.dunning.events import Channel
+from streams.dunning.identity import named
+from streams.dunning.ladder import nominal_due, step_of
+from streams.dunning.policy import DeclineClass, Priority
+from streams.dunning.state import Case, Contact, Invoice
+from streams.dunning.suspension import invoice_lines
+from streams.dunning.turn import Turn
+from streams.dunning.variables import MessageKind
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A message that is going out now: what it is for, by which channel, and what it speaks of."""
+
+    subject: str
+    step_id: str
+    occurrence: str
+    channel: Channel
+    template: str
+    priority: Priority
+    variables: dict[str, str]
+    policy_version: str
+    case_ids: tuple[str, ...] = ()
+    plan_id: str | None = None
+    invoices: tuple[InvoiceLine, ...] = ()
+    currency: str | None = None
+    ends_at: datetime | None = None
+    send_after: datetime | None = None
+    retry: bool = False
+    purpose: Literal["transactional", "marketing"] = "transactional"
+
+
+def send(turn: Turn, notice: Notice) -> NotificationCommand:
+    """Emit the command for a notice and remember the contact."""
+    state, policy = turn.state, turn.policy
+    send_after = notice.send_after or turn.clock
+    expires_at = send_after + policy.command_validity
+    if notice.ends_at is not None and notice.ends_at < expires_at:
+        expires_at = notice.ends_at
+    command = NotificationCommand(
+        command_id=named(
+            state.customer_id,
+            "notification",
+            notice.subject,
+            notice.step_id,
+            notice.channel,
+            notice.occurrence,
+        ),
+        customer_id=state.customer_id,
+        channel=notice.channel,
+        template=notice.template,
+        locale=policy.default_locale if state.profile is None else state.profile.locale,
+        purpose=notice.purpose,
+        variables=notice.variables,
+        invoices=notice.invoices,
+        total_minor=sum(line.amount_minor for line in notice.invoices) if notice.invoices else None,
+        currency=notice.currency,
+        case_id=notice.case_ids[0] if notice.case_ids else None,
+        plan_id=notice.plan_id,
+        step_id=notice.step_id,
+        policy_version=notice.policy_version,
+        decided_at=turn.clock,
+        send_after=send_after,
+        expires_at=expires_at,
+    )
+    turn.commands.append(command)
+    turn.add_contact(
+        Contact(
+            command_id=command.command_id,
+            channel=notice.channel,
+            sent_at=send_after,
+            step_id=notice.step_id,
+            occurrence=notice.occurrence,
+            priority=notice.priority,
+            case_ids=notice.case_ids,
+            plan_id=notice.plan_id,
+            currency=notice.currency,
+            retry=notice.retry,
+        )
+    )
+    return command
+
+
+class Debt(Struct, frozen=True, kw_only=True):
+    """All that a customer owes in one currency: what a message about any of it lists."""
+
+    currency: str
+    cases: tuple[Case, ...]
+    invoices: tuple[Invoice, ...]
+
+    @property
+    def latest(self) -> Invoice:
+        """The invoice that failed last."""
+        return max(self.invoices, key=lambda invoice: (invoice.failures[-1], invoice.invoice_id))
+
+    @property
+    def decline_class(self) -> DeclineClass:
+        """How the message is worded: a retry is promised only if nothing in it needs a new card.
+
+        A fraud decline reads as a hard one, so that its reason never shows.
+        """
+        classes = {invoice.decline_class for invoice in self.invoices}
+        if classes & {DeclineClass.HARD, DeclineClass.FRAUD}:
+            return DeclineClass.HARD
+        return self.latest.decline_class
+
+
+def debt_of(turn: Turn, case: Case) -> Debt:
+    """What the customer owes in the case's currency; the case itself comes first."""
+    others = tuple(
+        each for each in turn.state.cases if each.currency == case.currency and each.case_id != case.case_id
+    )
+    cases = (case, *others)
+    return Debt(
+        currency=case.currency,
+        cases=cases,
+        invoices=tuple(invoice for each in cases for invoice in each.invoices),
+    )
+
+
+def debt_lines(debt: Debt) -> tuple[InvoiceLine, ...]:
+    """The debt's invoices as a command lists them."""
+    return invoice_lines(debt.invoices)
+
+
+def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dict[str, str]:
+    """What a message about a debt may speak of (see `streams.dunning.variables`)."""
+    latest = debt.latest
+    variables: dict[str, str] = {}
+    if kind in {MessageKind.FAILURE, MessageKind.FINAL_NOTICE}:
+        since = local_day(case.anchor, turn.zone)
+        variables["days_overdue"] = str(max(0, (local_day(turn.clock, turn.zone) - since).days))
+    if kind is MessageKind.FAILURE:
+        variables["decline_class"] = debt.decline_class
+        retries = [
+            invoice.next_retry_at
+            for invoice in debt.invoices
+            if invoice.next_retry_at is not None and invoice.next_retry_at > turn.clock
+        ]
+        if retries and debt.decline_class is DeclineClass.SOFT:
+            variables["next_retry_on"] = local_day(min(retries), turn.zone).isoformat()
+    if kind is MessageKind.FINAL_NOTICE:
+        variables["suspension_date"] = local_day(suspension_named(turn, case), turn.zone).isoformat()
+    if latest.pay_url is not None:
+        variables["pay_url"] = latest.pay_url
+    if latest.card is not None:
+        variables["card_brand"] = latest.card.brand
+        variables["card_last4"] = latest.card.last4
+    return variables
+
+
+def suspension_named(turn: Turn, case: Case) -> datetime:
+    """When the suspension comes at the earliest if the final notice goes out now (UTC)."""
+    earliest = turn.clock + turn.policy.suspension.notice
+    step = step_of(case, turn.policy, "suspend")
+    return earliest if step is None else max(earliest, nominal_due(case, step, turn.zone, turn.policy))

@@ -1,0 +1,279 @@
+"""What happens to invoices: failures, payments, closings, disputes, reversals."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from streams.dunning.cases import case_with, close, merge_failure, refresh, settle, take_in
+from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.declines import classify
+from streams.dunning.events import (
+    InvoiceClosed,
+    PaymentFailed,
+    PaymentRecovered,
+    PaymentReversed,
+    SubscriptionCancelled,
+)
+from streams.dunning.plans import renewal_paid, subscription_ended
+from streams.dunning.policy import DeclineClass
+from streams.dunning.state import Case, Dispute, Invoice, Pending, PendingKind, Settlement
+from streams.dunning.turn import Turn
+
+_CLOSINGS = {
+    "voided": ReasonCode.VOIDED,
+    "written_off": ReasonCode.WRITTEN_OFF,
+    "credited": ReasonCode.CREDITED,
+}
+
+
+def payment_failed(turn: Turn, event: PaymentFailed) -> None:
+    """A failure opens a case, joins one, or is one more attempt of an invoice that is known."""
+    failure = Invoice(
+        invoice_id=event.invoice_id,
+        subscription_id=event.subscription_id,
+        currency=event.currency,
+        amount_minor=event.amount_minor,
+        failures=(event.occurred_at,),
+        attempts=max(1, event.attempt or 1),
+        decline_class=classify(event, turn.policy),
+        next_retry_at=event.next_retry_at,
+        card=event.card,
+        pay_url=event.pay_url,
+    )
+    known = case_with(turn, event.invoice_id)
+    case = _owe(turn, failure, event.event_id, ReasonCode.PAYMENT_FAILED)
+    if case is None or case.dormant:
+        return
+    if known is None:
+        _note_new_card(turn, case, event, announce=False)
+        return
+    if _note_new_card(turn, case, event, announce=failure.decline_class is not DeclineClass.AUTHENTICATION):
+        return
+    latest = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
+    is_latest = latest.failures[-1] == event.occurred_at
+    if failure.decline_class is DeclineClass.AUTHENTICATION and is_latest:
+        _ask_to_authenticate(turn, case, event)
+
+
+def _note_new_card(turn: Turn, case: Case, event: PaymentFailed, *, announce: bool) -> bool:
+    """A failure after a card update ends the wait for it; the customer hears of it once."""
+    if case.card_updated_at is None or event.occurred_at <= case.card_updated_at:
+        return False
+    updated_at = case.card_updated_at
+    turn.put_case(replace(case, card_updated_at=None, held_until=None))
+    if not announce:
+        return False
+    turn.add_pending(
+        Pending(
+            kind=PendingKind.NEW_CARD_FAILED,
+            case_id=case.case_id,
+            due=turn.clock,
+            occurrence=updated_at.isoformat(),
+        )
+    )
+    return True
+
+
+def _ask_to_authenticate(turn: Turn, case: Case, event: PaymentFailed) -> None:
+    waiting = any(
+        each.case_id == case.case_id and each.kind is PendingKind.AUTHENTICATION
+        for each in turn.state.pending
+    )
+    if not waiting:
+        turn.add_pending(
+            Pending(
+                kind=PendingKind.AUTHENTICATION,
+                case_id=case.case_id,
+                due=turn.clock,
+                occurrence=event.event_id,
+            )
+        )
+
+
+def payment_reversed(turn: Turn, event: PaymentReversed) -> None:
+    """The invoice is unpaid again: a new case, linked to the one that its payment closed."""
+    if event.reason not in turn.policy.reversals:
+        turn.say(Outcome.IGNORED, ReasonCode.REVERSAL_NOT_PURSUED, invoice_id=event.invoice_id)
+        return
+    failure = Invoice(
+        invoice_id=event.invoice_id,
+        subscription_id=event.subscription_id,
+        currency=event.currency,
+        amount_minor=event.amount_minor,
+        failures=(event.occurred_at,),
+        attempts=1,
+        decline_class=turn.policy.default_decline_class,
+    )
+    _owe(turn, failure, event.event_id, ReasonCode.PAYMENT_REVERSED)
+
+
+def _owe(turn: Turn, failure: Invoice, event_id: str, reason: ReasonCode) -> Case | None:
+    """Take in an unpaid invoice, unless something that is known already speaks against it."""
+    state, invoice_id, at = turn.state, failure.invoice_id, failure.failures[0]
+    if failure.amount_minor == 0:
+        turn.say(Outcome.IGNORED, ReasonCode.ZERO_AMOUNT, invoice_id=invoice_id)
+        return None
+    settlement = _settlement_of(turn, invoice_id)
+    if settlement is not None and settlement.at >= at:
+        turn.say(Outcome.IGNORED, ReasonCode.SETTLED_BEFORE, invoice_id=invoice_id)
+        return None
+    if failure.subscription_id in state.cancelled_subscriptions:
+        turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED, invoice_id=invoice_id)
+        return None
+    dispute = _dispute_of(turn, invoice_id)
+    if dispute is not None and dispute.is_open:
+        parked = failure
+        if dispute.parked is not None:
+            parked = merge_failure(dispute.parked, failure, turn.policy.memory.attempts)
+        _put_dispute(turn, replace(dispute, parked=parked))
+        turn.say(Outcome.RECORDED, ReasonCode.DISPUTED, invoice_id=invoice_id)
+        return None
+    if dispute is not None and dispute.at > at:
+        failure = replace(failure, restarted_at=dispute.at)
+    linked = None if settlement is None else settlement.case_id
+    return take_in(turn, failure, event_id, reason, linked)
+
+
+def payment_recovered(turn: Turn, event: PaymentRecovered) -> None:
+    """An invoice was paid: it leaves its case, or a renewal was paid early."""
+    invoice_id = event.invoice_id
+    known = case_with(turn, invoice_id) is not None or _is_parked(turn, invoice_id)
+    if _settle(turn, invoice_id, event.occurred_at, ReasonCode.PAID):
+        return
+    if known or not renewal_paid(turn, event):
+        turn.say(Outcome.RECORDED, ReasonCode.NO_OPEN_CASE, invoice_id=invoice_id)
+
+
+def invoice_closed(turn: Turn, event: InvoiceClosed) -> None:
+    """An invoice is no longer to be collected, is in dispute, or its dispute was decided."""
+    if event.reason == "disputed":
+        _disputed(turn, event)
+    elif event.reason == "dispute_won":
+        _dispute_won(turn, event)
+    elif not _settle(turn, event.invoice_id, event.occurred_at, _CLOSINGS[event.reason]):
+        turn.say(Outcome.RECORDED, ReasonCode.NO_OPEN_CASE, invoice_id=event.invoice_id)
+
+
+def _settle(turn: Turn, invoice_id: str, at: datetime, reason: ReasonCode) -> bool:
+    """Remember a settlement and take the invoice out of where it stands; returns whether it stood."""
+    case = case_with(turn, invoice_id)
+    _remember_settlement(turn, invoice_id, at, None if case is None else case.case_id)
+    dispute = _dispute_of(turn, invoice_id)
+    if dispute is not None and dispute.parked is not None:
+        failures = tuple(failure for failure in dispute.parked.failures if failure > at)
+        parked = replace(dispute.parked, failures=failures) if failures else None
+        _put_dispute(turn, replace(dispute, parked=parked))
+        turn.say(Outcome.RECORDED, reason, invoice_id=invoice_id)
+        return True
+    if case is None:
+        return False
+    settle(turn, case, invoice_id, at, reason)
+    return True
+
+
+def _disputed(turn: Turn, event: InvoiceClosed) -> None:
+    """The invoice leaves its case and waits for the decision."""
+    known = _dispute_of(turn, event.invoice_id)
+    if known is not None and known.at >= event.occurred_at:
+        turn.say(Outcome.IGNORED, ReasonCode.STALE, invoice_id=event.invoice_id)
+        return
+    case = case_with(turn, event.invoice_id)
+    parked = None if known is None else known.parked
+    if case is not None:
+        parked = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
+    _put_dispute(
+        turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=True, parked=parked)
+    )
+    if case is None:
+        turn.say(Outcome.RECORDED, ReasonCode.DISPUTED, invoice_id=event.invoice_id)
+    else:
+        # All its failures leave, later ones too: nothing about it is asked for while it is disputed.
+        settle(
+            turn,
+            case,
+            event.invoice_id,
+            datetime.max.replace(tzinfo=event.occurred_at.tzinfo),
+            ReasonCode.DISPUTED,
+        )
+
+
+def _dispute_won(turn: Turn, event: InvoiceClosed) -> None:
+    """The invoice is owed again, and its time is counted from the decision."""
+    known = _dispute_of(turn, event.invoice_id)
+    if known is not None and known.at >= event.occurred_at:
+        turn.say(Outcome.IGNORED, ReasonCode.STALE, invoice_id=event.invoice_id)
+        return
+    parked = None if known is None else known.parked
+    _put_dispute(turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=False))
+    case = case_with(turn, event.invoice_id)
+    if parked is None and case is not None:
+        # The decision has overtaken the dispute: the invoice never left.
+        parked = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
+        _restart(turn, case, parked, event.occurred_at)
+        return
+    if parked is None:
+        turn.say(Outcome.RECORDED, ReasonCode.DISPUTE_WON, invoice_id=event.invoice_id)
+        return
+    if parked.subscription_id in turn.state.cancelled_subscriptions:
+        turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED, invoice_id=event.invoice_id)
+        return
+    owed = replace(parked, restarted_at=event.occurred_at)
+    take_in(turn, owed, event.event_id, ReasonCode.DISPUTE_WON)
+
+
+def _restart(turn: Turn, case: Case, invoice: Invoice, at: datetime) -> None:
+    anew = replace(invoice, restarted_at=at)
+    invoices = tuple(anew if each.invoice_id == invoice.invoice_id else each for each in case.invoices)
+    turn.say(Outcome.UPDATED, ReasonCode.DISPUTE_WON, case_id=case.case_id, invoice_id=invoice.invoice_id)
+    refresh(turn, case, replace(case, invoices=invoices), ReasonCode.DISPUTE_WON)
+
+
+def subscription_cancelled(turn: Turn, event: SubscriptionCancelled) -> None:
+    """Nothing more is sent for it, and no payment brings it back."""
+    state, subscription_id = turn.state, event.subscription_id
+    if subscription_id in state.cancelled_subscriptions:
+        turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED)
+        return
+    turn.state = replace(
+        state,
+        cancelled_subscriptions=(*state.cancelled_subscriptions, subscription_id)[
+            -turn.policy.memory.cancelled_subscriptions :
+        ],
+        suspended=tuple(each for each in state.suspended if each.subscription_id != subscription_id),
+    )
+    for case in state.cases:
+        if case.subscription_id == subscription_id:
+            close(turn, case, ReasonCode.SUBSCRIPTION_CANCELLED, reactivation=None)
+    subscription_ended(turn, subscription_id)
+    turn.say(Outcome.RECORDED, ReasonCode.SUBSCRIPTION_CANCELLED)
+
+
+def _settlement_of(turn: Turn, invoice_id: str) -> Settlement | None:
+    return next((each for each in turn.state.settlements if each.invoice_id == invoice_id), None)
+
+
+def _remember_settlement(turn: Turn, invoice_id: str, at: datetime, case_id: str | None) -> None:
+    """Keep the latest settlement of an invoice, and of all invoices the latest so many."""
+    known = _settlement_of(turn, invoice_id)
+    if known is not None:
+        at, case_id = max(at, known.at), case_id or known.case_id
+    others = [each for each in turn.state.settlements if each.invoice_id != invoice_id]
+    kept = sorted(
+        [*others, Settlement(invoice_id=invoice_id, at=at, case_id=case_id)], key=lambda each: each.at
+    )
+    turn.state = replace(turn.state, settlements=tuple(kept[-turn.policy.memory.settlements :]))
+
+
+def _dispute_of(turn: Turn, invoice_id: str) -> Dispute | None:
+    return next((each for each in turn.state.disputes if each.invoice_id == invoice_id), None)
+
+
+def _is_parked(turn: Turn, invoice_id: str) -> bool:
+    dispute = _dispute_of(turn, invoice_id)
+    return dispute is not None and dispute.parked is not None
+
+
+def _put_dispute(turn: Turn, dispute: Dispute) -> None:
+    others = [each for each in turn.state.disputes if each.invoice_id != dispute.invoice_id]
+    kept = sorted([*others, dispute], key=lambda each: each.at)
+    turn.state = replace(turn.state, disputes=tuple(kept[-turn.policy.memory.disputes :]))

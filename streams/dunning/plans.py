@@ -1,0 +1,254 @@
+"""Plans: the reminders before a card expires or a subscription renews."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from msgspec.structs import replace
+
+from streams.dunning.calendar import contact_time, local_day
+from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.events import (
+    CardExpiring,
+    CardUpdated,
+    PaymentRecovered,
+    RenewalUpcoming,
+    SubscriptionChanged,
+)
+from streams.dunning.identity import named
+from streams.dunning.policy import Policy, Reminder
+from streams.dunning.state import CardUpdate, Plan, PlanKind
+from streams.dunning.turn import Turn
+
+
+def reminders_of(plan: Plan, policy: Policy) -> tuple[Reminder, ...]:
+    """The reminders of the plan, the earliest first."""
+    if plan.kind is PlanKind.CARD:
+        chosen = policy.cards.reminders
+    else:
+        chosen = tuple(
+            reminder
+            for reminder in policy.renewals.reminders
+            if not reminder.intervals or plan.interval in reminder.intervals
+        )
+    return tuple(sorted(chosen, key=lambda reminder: -reminder.days_before))
+
+
+def last_day(plan: Plan, zone: tzinfo) -> date:
+    """The local day that reminders are counted back from: the card's last, or that of the renewal."""
+    if plan.kind is PlanKind.CARD:
+        return _last_day_of(int(plan.variables["exp_year"]), int(plan.variables["exp_month"]))
+    return local_day(plan.ends_at, zone)
+
+
+def _last_day_of(year: int, month: int) -> date:
+    return date(year, month, monthrange(year, month)[1])
+
+
+def reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: Policy) -> datetime:
+    """When a reminder is due (UTC): at the contact hour, so many local days before the end."""
+    due = contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, policy)
+    deferral = plan.deferral
+    if deferral is not None and deferral.step_id == reminder.id and deferral.until > due:
+        return deferral.until
+    return due
+
+
+def pending_reminders(plan: Plan, policy: Policy) -> tuple[Reminder, ...]:
+    """The reminders that the plan is not through with, the earliest first."""
+    return tuple(reminder for reminder in reminders_of(plan, policy) if reminder.id not in plan.done)
+
+
+def next_reminder_due(plan: Plan, zone: tzinfo, policy: Policy) -> datetime:
+    """When the plan next has something to do (UTC): a reminder, or its end."""
+    dues = [reminder_due(plan, reminder, zone, policy) for reminder in pending_reminders(plan, policy)]
+    return min([*dues, plan.ends_at])
+
+
+def plan_variables(turn: Turn, plan: Plan) -> dict[str, str]:
+    """What the plan's messages may speak of, as of the clock."""
+    today = local_day(turn.clock, turn.zone)
+    variables = dict(plan.variables)
+    variables["days_left"] = str(max(0, (last_day(plan, turn.zone) - today).days))
+    if plan.kind is PlanKind.CARD:
+        variables["subscription_count"] = str(len(plan.subscription_ids))
+    else:
+        variables["renews_on"] = local_day(plan.ends_at, turn.zone).isoformat()
+    return variables
+
+
+def card_expiring(turn: Turn, event: CardExpiring) -> None:
+    """Plan the reminders for a card, unless it has been replaced or has expired."""
+    card, state = event.card, turn.state
+    update = state.card_update
+    if update is not None and update.at >= event.occurred_at and update.card != card:
+        turn.say(Outcome.IGNORED, ReasonCode.CARD_REPLACED)
+        return
+    ends_on = _last_day_of(card.exp_year, card.exp_month) + timedelta(days=1)
+    ends_at = datetime.combine(ends_on, time(), turn.zone).astimezone(UTC)
+    if ends_at <= turn.clock:
+        turn.say(Outcome.IGNORED, ReasonCode.TOO_LATE)
+        return
+    subject = f"{card.payment_method_id}/{card.exp_year:04d}-{card.exp_month:02d}"
+    _keep(
+        turn,
+        Plan(
+            plan_id=named(state.customer_id, "plan", PlanKind.CARD, subject),
+            kind=PlanKind.CARD,
+            subject_id=card.payment_method_id,
+            as_of=event.occurred_at,
+            ends_at=ends_at,
+            policy_version=turn.policy.version,
+            variables={
+                "card_brand": card.brand,
+                "card_last4": card.last4,
+                "exp_month": str(card.exp_month),
+                "exp_year": str(card.exp_year),
+            },
+            subscription_ids=tuple(
+                each for each in event.subscription_ids if each not in state.cancelled_subscriptions
+            ),
+        ),
+        ReasonCode.CARD_EXPIRING,
+        replaced=ReasonCode.CARD_REPLACED,
+    )
+
+
+def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
+    """Plan the reminders for a renewal; one at another date replaces the plan for the old date."""
+    state = turn.state
+    if event.subscription_id in state.cancelled_subscriptions:
+        turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED)
+        return
+    if event.renews_at <= turn.clock:
+        turn.say(Outcome.IGNORED, ReasonCode.TOO_LATE)
+        return
+    variables = {
+        "plan_name": event.plan_name,
+        "amount_minor": str(event.amount_minor),
+        "currency": event.currency,
+        "interval": event.interval,
+    }
+    if event.previous_amount_minor is not None and event.previous_amount_minor != event.amount_minor:
+        variables["previous_amount_minor"] = str(event.previous_amount_minor)
+    if event.trial_ends:
+        variables["trial_ends"] = "true"
+        if event.trial_days is not None:
+            variables["trial_days"] = str(event.trial_days)
+    _keep(
+        turn,
+        Plan(
+            plan_id=named(
+                state.customer_id,
+                "plan",
+                PlanKind.RENEWAL,
+                event.subscription_id,
+                event.renews_at.isoformat(),
+            ),
+            kind=PlanKind.RENEWAL,
+            subject_id=event.subscription_id,
+            as_of=event.occurred_at,
+            ends_at=event.renews_at,
+            policy_version=turn.policy.version,
+            variables=variables,
+            interval=event.interval,
+        ),
+        ReasonCode.RENEWAL_UPCOMING,
+        replaced=ReasonCode.RENEWAL_MOVED,
+    )
+
+
+def _keep(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) -> None:
+    """Keep the newest word about the plan's subject; what was sent for the same end stays sent."""
+    standing = next(
+        (each for each in turn.state.plans if each.kind is plan.kind and each.subject_id == plan.subject_id),
+        None,
+    )
+    if standing is not None and standing.as_of > plan.as_of:
+        turn.say(Outcome.IGNORED, ReasonCode.STALE, plan_id=standing.plan_id)
+        return
+    if standing is not None and standing.plan_id == plan.plan_id:
+        turn.put_plan(
+            replace(
+                standing,
+                as_of=plan.as_of,
+                variables=plan.variables,
+                interval=plan.interval,
+                subscription_ids=plan.subscription_ids,
+            )
+        )
+        turn.say(Outcome.UPDATED, opened, plan_id=plan.plan_id)
+        return
+    if standing is not None:
+        end_plan(turn, standing, replaced)
+    elif len(turn.state.plans) >= turn.policy.memory.plans:
+        turn.say(Outcome.IGNORED, ReasonCode.LIMIT_REACHED, plan_id=plan.plan_id)
+        return
+    turn.put_plan(plan)
+    turn.say(Outcome.OPENED, opened, plan_id=plan.plan_id)
+
+
+def end_plan(turn: Turn, plan: Plan, reason: ReasonCode) -> None:
+    """End a plan: its pending reminders are cancelled."""
+    for reminder in pending_reminders(plan, turn.policy):
+        turn.say(Outcome.CANCELLED, reason, plan_id=plan.plan_id, step_id=reminder.id)
+    turn.drop_plan(plan)
+    turn.say(Outcome.CLOSED, reason, plan_id=plan.plan_id)
+
+
+def card_replaced(turn: Turn, event: CardUpdated) -> None:
+    """A new card is on file: nobody is reminded of an older one any more."""
+    state = turn.state
+    if state.card_update is not None and state.card_update.at > event.occurred_at:
+        return
+    turn.state = replace(state, card_update=CardUpdate(at=event.occurred_at, card=event.card))
+    for plan in state.plans:
+        same = (
+            plan.subject_id == event.card.payment_method_id
+            and plan.variables.get("exp_month") == str(event.card.exp_month)
+            and plan.variables.get("exp_year") == str(event.card.exp_year)
+        )
+        if plan.kind is PlanKind.CARD and plan.as_of <= event.occurred_at and not same:
+            end_plan(turn, plan, ReasonCode.CARD_REPLACED)
+
+
+def renewal_paid(turn: Turn, event: PaymentRecovered) -> bool:
+    """Drop the reminders of a renewal that was paid early; returns whether there was one."""
+    for plan in turn.state.plans:
+        if (
+            plan.kind is PlanKind.RENEWAL
+            and plan.subject_id == event.subscription_id
+            and event.occurred_at >= plan.as_of
+        ):
+            end_plan(turn, plan, ReasonCode.RENEWAL_PAID)
+            return True
+    return False
+
+
+def subscription_changed(turn: Turn, event: SubscriptionChanged) -> None:
+    """A paused subscription is not reminded of its renewal; another plan's name shows in the reminders."""
+    for plan in turn.state.plans:
+        if plan.kind is not PlanKind.RENEWAL or plan.subject_id != event.subscription_id:
+            continue
+        if event.change == "pause":
+            end_plan(turn, plan, ReasonCode.SUBSCRIPTION_PAUSED)
+        elif plan.as_of <= event.occurred_at:
+            turn.put_plan(
+                replace(
+                    plan, as_of=event.occurred_at, variables={**plan.variables, "plan_name": event.plan_name}
+                )
+            )
+            turn.say(Outcome.UPDATED, ReasonCode.PLAN_CHANGED, plan_id=plan.plan_id)
+        else:
+            turn.say(Outcome.IGNORED, ReasonCode.STALE, plan_id=plan.plan_id)
+        return
+    turn.say(Outcome.RECORDED, ReasonCode.PLAN_CHANGED)
+
+
+def subscription_ended(turn: Turn, subscription_id: str) -> None:
+    """No reminder speaks of a cancelled subscription."""
+    for plan in turn.state.plans:
+        if plan.kind is PlanKind.RENEWAL and plan.subject_id == subscription_id:
+            end_plan(turn, plan, ReasonCode.SUBSCRIPTION_CANCELLED)
+        elif subscription_id in plan.subscription_ids:
+            left = tuple(each for each in plan.subscription_ids if each != subscription_id)
+            turn.put_plan(replace(plan, subscription_ids=left))
