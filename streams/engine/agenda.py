@@ -1,7 +1,8 @@
 """The agenda: which keys of a table are due, in order of time, without a scan.
 
 `SortedAgenda` is the ordered index that the memory store keeps. `RoundAgenda` lays over a store's committed
-agenda what the round in hand has changed, so that an agent sees its own writes, and forgets it with the round.
+agenda what the round in hand has changed, so that an agent sees its own writes, and forgets it with the
+round.
 """
 
 from bisect import bisect_left, bisect_right, insort

@@ -91,7 +91,8 @@ class _BatchIterator:
         await self._acknowledge()
         event = cast("EventT[Any]", await stream.channel.__anext__())
         # Faust's sensors count a batch as one event.
-        self._state = stream._on_stream_event_in(event.message.tp, event.message.offset, stream, event)  # noqa: SLF001
+        message = event.message
+        stream._on_stream_event_in(message.tp, message.offset, stream, event)  # noqa: SLF001
         set_current_event(event)
         stream.current_event = event
         stream.events_total += 1
@@ -106,15 +107,29 @@ class _BatchIterator:
 def _unsupported(name: str) -> Any:
     def refuse(self: Stream, *_args: Any, **_options: Any) -> NoReturn:
         raise NotImplementedError(
-            f"Stream.{name} is not supported: a stream's values are batches, which belong to a round as a whole. "
-            "Iterate over the batch's records, and emit with batch.emit"
+            f"Stream.{name} is not supported: a stream's values are batches, which belong to a round as a "
+            "whole. Iterate over the batch's records, and emit with batch.emit"
         )
 
     return refuse
 
 
-for _name in ("take", "take_events", "take_with_timestamp", "group_by", "through", "noack", "join", "inner_join",
-              "left_join", "outer_join", "combine", "filter", "echo", "items"):
+for _name in (
+    "take",
+    "take_events",
+    "take_with_timestamp",
+    "group_by",
+    "through",
+    "noack",
+    "join",
+    "inner_join",
+    "left_join",
+    "outer_join",
+    "combine",
+    "filter",
+    "echo",
+    "items",
+):
     setattr(Stream, _name, _unsupported(_name))
 
 
@@ -126,7 +141,9 @@ class Agent(faust.agents.agent.Agent):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         if options.get("isolated_partitions"):
-            raise NotImplementedError("isolated_partitions is not supported: a batch is of one partition anyway")
+            raise NotImplementedError(
+                "isolated_partitions is not supported: a batch is of one partition anyway"
+            )
         super().__init__(*args, **options)
 
     async def _execute_actor(self, coro: Awaitable[Any], aref: ActorRefT) -> None:
@@ -141,18 +158,19 @@ class Agent(faust.agents.agent.Agent):
             except Exception as error:  # noqa: BLE001 - the round protocol decides what it means
                 if not stream.fail(error):
                     # Nothing in hand: it failed before its loop or after, and would do so again and again.
-                    self.app.engine.fail(InternalError(f"agent {self.name} failed outside of a batch: {error!r}"))  # type: ignore[attr-defined]
+                    self._end(f"failed outside of a batch: {error!r}")
                     return
             else:
-                if not self.should_stop and not self.app.should_stop:
-                    stream.fail(InternalError(f"agent {self.name} returned"))
-                    self.app.engine.fail(  # type: ignore[attr-defined]
-                        InternalError(f"agent {self.name} returned; it must iterate over its batches for ever")
-                    )
+                stream.fail(InternalError(f"agent {self.name} returned"))
+                self._end("returned; it must iterate over its batches for ever")
                 return
             restarted = self.fun(stream)
             aref.it = restarted
             coro = restarted if isinstance(restarted, Awaitable) else self._slurp(aref, mode_aiter(aref))
+
+    def _end(self, finding: str) -> None:
+        if not self.app.should_stop:
+            cast("Any", self.app).engine.fail(InternalError(f"agent {self.name} {finding}"))
 
 
 class AgentProcessor:
@@ -195,4 +213,8 @@ class AgentProcessor:
                 f"{record.offset}",
                 self._timeout,
             )
-        return [Failure(task, error) for future, task in waiting.items() if (error := future.exception()) is not None]
+        return [
+            Failure(task, error)
+            for future, task in waiting.items()
+            if (error := future.exception()) is not None
+        ]

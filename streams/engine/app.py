@@ -75,8 +75,8 @@ def stop_on_poison(record: Record, error: BaseException) -> Iterable[Output]:
         FatalError: always.
     """
     raise FatalError(
-        f"{record.topic}[{record.partition}] offset {record.offset} cannot be processed: {error!r}; give create_app "
-        "a poison handler that says where such records go"
+        f"{record.topic}[{record.partition}] offset {record.offset} cannot be processed: {error!r}; give "
+        "create_app a poison handler that says where such records go"
     ) from error
 
 

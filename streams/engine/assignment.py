@@ -1,23 +1,25 @@
 """Assignment: what happens when the group gives and takes partitions.
 
-1.  On revoke or assign, which only a poll brings, the caller drops all that is in hand. Everything read so far
-    and not committed will be read again.
+1.  On revoke or assign, which only a poll brings, the caller drops all that is in hand. Everything read so
+    far and not committed will be read again.
 2.  A revoke alone leaves the stores open, for most partitions come back at once; no record is processed and
     none can be committed, for the generation is over.
 3.  On assign, check that this worker holds the same partition numbers of every input (that is why the
     assignor is ``range``), and close the stores of partitions that went elsewhere.
-4.  Wait for stable committed offsets of *all* assigned partitions, kept ones too: a former owner's transaction
-    may still be on its way. A partition without an offset starts at the oldest record.
+4.  Wait for stable committed offsets of *all* assigned partitions, kept ones too: a former owner's
+    transaction may still be on its way. A partition without an offset starts at the oldest record.
 5.  Restore (`restore`), from each store's own position; for a partition that stayed this finds nothing to do.
 6.  Only then set the positions to the committed offsets and let records come. Setting them matters for kept
     partitions as well: what the client had fetched and the worker dropped would be skipped otherwise.
 
-Steps 4 and 5 run while the caller polls on. If the group changes meanwhile, they are cancelled and begin anew.
+Steps 4 and 5 run while the caller polls on. If the group changes meanwhile, they are cancelled and begin
+anew.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from streams.engine.clients import Cluster, InputConsumer, Offload
 from streams.engine.errors import InternalError
@@ -126,7 +128,7 @@ class Assignment:
         while self._restored:
             number = self._restored.pop()
             starts = {each: self._starts[each] for each in self._starts if each.partition == number}
-            await self._offload(lambda starts=starts: self._start(starts))
+            await self._offload(partial(self._start, starts))
             self.read.update(starts)
             self.reached.update(starts)
             self.committed.update(starts)
@@ -179,7 +181,7 @@ class Assignment:
         if missing:
             raise InternalError(
                 f"the group gave this worker partitions {sorted(numbers)} of some inputs but not "
-                f"{', '.join(missing)}; do all workers of the group run the same version with the same inputs?"
+                f"{', '.join(missing)}; do all workers of the group run one version with the same inputs?"
             )
 
     async def _prepare(self, numbers: frozenset[int]) -> None:
@@ -203,7 +205,7 @@ class Assignment:
         for each, offset in offsets.items():
             if offset is not None and offset < first[each]:
                 logger.error(
-                    "%s: %d records after the committed offset %d were deleted by retention before they were read",
+                    "%s: retention deleted %d records after the committed offset %d before they were read",
                     each,
                     first[each] - offset,
                     offset,

@@ -6,7 +6,13 @@ from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from streams.engine.librdkafka import client_properties, fatal
 from streams.engine.record import TopicPartition
@@ -33,7 +39,11 @@ class LibrdkafkaCluster:
         """Those that exist."""
         wanted = set(topics)
         found = self._attempt("listing topics", lambda: self._admin.list_topics(timeout=self._timeout)).topics
-        return {name: len(found[name].partitions) for name in wanted if name in found and found[name].error is None}
+        return {
+            name: len(found[name].partitions)
+            for name in wanted
+            if name in found and found[name].error is None
+        }
 
     def create_changelog(self, topic: str, partitions: int) -> None:
         """Compacted; one that another worker made meanwhile is as good."""
@@ -52,7 +62,9 @@ class LibrdkafkaCluster:
     def group_has_offsets(self, topics: Mapping[str, int]) -> bool:
         """Any offset of any partition."""
         group = self._settings.application_id
-        partitions = [KafkaTopicPartition(topic, number) for topic, n in topics.items() for number in range(n)]
+        partitions = [
+            KafkaTopicPartition(topic, number) for topic, n in topics.items() for number in range(n)
+        ]
         request = ConsumerGroupTopicPartitions(group, partitions)
         answer = self._attempt(
             "reading the group's offsets",
@@ -62,14 +74,16 @@ class LibrdkafkaCluster:
 
     def first_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The oldest records."""
-        return self._offsets(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+        spec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        return self._offsets(partitions, spec, IsolationLevel.READ_UNCOMMITTED)
 
     def end_offsets(
         self, partitions: Iterable[TopicPartition], *, committed: bool
     ) -> Mapping[TopicPartition, int]:
         """After the last records."""
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        return self._offsets(partitions, OffsetSpec.latest(), level)
+        spec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return self._offsets(partitions, spec, level)
 
     def delete_retention_seconds(self, topic: str) -> float:
         """From the topic's configuration, which shows the broker's default, too."""

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-
 import faust
 from faust.types import TP
 
@@ -75,6 +74,11 @@ class Engine:
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process is to end with."""
+        return ExitCode.OK if self.error is None else self.error.exit_code
+
     def begin(self, topics: frozenset[str]) -> None:
         """Start to run; the conductor has subscribed to these topics."""
         if self._running is not None:
@@ -118,8 +122,7 @@ class Engine:
         finally:
             calls.close(_CLOSE_SECONDS)
             restores.close(_CLOSE_SECONDS)
-            code = ExitCode.OK if self.error is None else self.error.exit_code
-            self._observer.stopped(int(code), self.error)
+            self._observer.stopped(int(self.exit_code), self.error)
             self.finished.set()
 
     async def _work(self, calls: ClientThread, restores: ClientThread) -> None:
@@ -173,7 +176,9 @@ class Engine:
         )
         helpers = [asyncio.create_task(self._report_sizes(), name="table-sizes")]
         if self._tick is not None and settings.tick_topic and settings.tick_interval_seconds:
-            helpers.append(asyncio.create_task(self._send_ticks(settings.tick_interval_seconds), name="ticker"))
+            helpers.append(
+                asyncio.create_task(self._send_ticks(settings.tick_interval_seconds), name="ticker")
+            )
         watchdog.start()
         try:
             await calls(lambda: consumer.subscribe(topics))
@@ -225,7 +230,9 @@ class Engine:
                 owners[topic] = name
             tick = self._settings.tick_topic
             if tick in names and len(names) > 1:
-                problems.append(f"the tick topic {tick} shares an agent with other topics; give it one of its own")
+                problems.append(
+                    f"the tick topic {tick} shares an agent with other topics; give it one of its own"
+                )
             processor.add(name, names, channel.queue)
         if self._settings.tick_topic and self._settings.tick_topic not in owners:
             problems.append(f"tick_topic is {self._settings.tick_topic}, but no agent reads it")

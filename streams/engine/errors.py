@@ -211,8 +211,8 @@ class FencedError(FatalError):
 
     def __init__(self, instance_id: str, reason: str) -> None:
         super().__init__(
-            f"this worker (instance {instance_id}) was fenced: {reason}; either another process runs with the "
-            "same instance id, or this one was away for longer than its session and others took over"
+            f"this worker (instance {instance_id}) was fenced: {reason}; either another process runs with "
+            "the same instance id, or this one was away for longer than its session and others took over"
         )
         self.instance_id = instance_id
         self.reason = reason

@@ -3,7 +3,7 @@
 Everything that is not documented Faust is listed here, and each has a test that fails clearly when Faust
 changes it (``tests/engine/test_faust_internals.py``):
 
-==  ======================================================  ====================================================
+==  ======================================================  ==================================================
 1   ``faust.transport.drivers.TRANSPORTS.aliases``          registers the transport's scheme
 2   ``Conductor`` calls ``app.consumer.subscribe(topics)``  the signal that agents and tables are known
     once agents are started and tables registered
@@ -11,13 +11,13 @@ changes it (``tests/engine/test_faust_internals.py``):
 4   ``Channel.queue.put_nowait``, ``Channel.__anext__``     hands a batch to an agent
 5   ``faust.streams._current_event``, a context variable    names the batch in hand, per agent task
     with a weak reference to the event
-6   ``Agent._execute_actor(coro, actor)`` runs an agent     the guard that fails a round at once when it raises
-7   ``AwaitableActor.it``, ``AsyncIterableActor.it``        is replaced when the agent's function runs again
-8   ``TableManager._tables_finalized``,                     the table manager without Faust's recovery
+6   ``Agent._execute_actor(coro, actor)`` runs an agent     the guard that fails a round at once when it
+raises 7   ``AwaitableActor.it``, ``AsyncIterableActor.it``        is replaced when the agent's function runs
+again 8   ``TableManager._tables_finalized``,                     the table manager without Faust's recovery
     ``TableManager._tables_registered``
 9   ``App._stop_consumer`` asks ``consumer.assignment()``   nothing to revoke once the engine has stopped
 10  ``app.flow_control`` starts suspended                   is resumed before batches are handed out
-==  ======================================================  ====================================================
+==  ======================================================  ==================================================
 """
 
 import weakref

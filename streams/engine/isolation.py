@@ -5,6 +5,7 @@ stay behind the other records of their partition.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from streams.engine.record import Batch
@@ -52,7 +53,7 @@ def _pieces(task: Task, place: int, *, alone: bool) -> list[Task]:
     cuts = [0, place, place + 1, len(records)] if alone else [0, place, len(records)]
     return [
         Task(task.channel, Batch(task.batch.partition, records[start:end]), task.tick)
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in pairwise(cuts)
         if end > start
     ]
 

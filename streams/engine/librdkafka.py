@@ -22,7 +22,13 @@ from streams.engine.errors import (
 from streams.engine.record import Output, Record, TopicPartition
 from streams.engine.settings import EngineSettings
 
-__all__ = ["LibrdkafkaChangelogReader", "LibrdkafkaConsumer", "LibrdkafkaProducer", "client_properties", "fatal"]
+__all__ = [
+    "LibrdkafkaChangelogReader",
+    "LibrdkafkaConsumer",
+    "LibrdkafkaProducer",
+    "client_properties",
+    "fatal",
+]
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -86,7 +92,9 @@ def fatal(settings: EngineSettings, step: str, error: KafkaError) -> FatalError:
     if code in _FENCED:
         return FencedError(settings.instance_id, reason)
     if code in _FORBIDDEN:
-        return ConfigurationError(f"Kafka does not allow it while {step}: {reason}; check credentials and ACLs")
+        return ConfigurationError(
+            f"Kafka does not allow it while {step}: {reason}; check credentials and ACLs"
+        )
     if code in _UNKNOWN_TOPIC:
         return ConfigurationError(f"a topic is missing while {step}: {reason}; create it and start again")
     return BrokerError(step, reason)
@@ -143,7 +151,9 @@ class LibrdkafkaConsumer:
         away, self._polled_at = time.monotonic() - self._polled_at, time.monotonic()
         if self._lost and away > self._settings.session_timeout_seconds:
             # Not the network but this process stood still, and others have gone on without it.
-            raise FencedError(self._settings.instance_id, f"its session was lost while it stood still for {away:.0f} s")
+            raise FencedError(
+                self._settings.instance_id, f"its session was lost while it stood still for {away:.0f} s"
+            )
         self._lost = False
         if not poll.rebalanced:
             self._sort(messages, poll)
@@ -164,7 +174,9 @@ class LibrdkafkaConsumer:
             if answer.error is not None:
                 self._check(answer.error, "reading committed offsets")
                 return None
-            found[TopicPartition(answer.topic, answer.partition)] = answer.offset if answer.offset >= 0 else None
+            found[TopicPartition(answer.topic, answer.partition)] = (
+                answer.offset if answer.offset >= 0 else None
+            )
         return found
 
     def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -176,8 +188,9 @@ class LibrdkafkaConsumer:
                     self._consumer.seek(KafkaTopicPartition(*partition, offset))
                     break
                 except KafkaException as error:
-                    if error.args[0].code() != KafkaError._STATE or time.monotonic() > give_up:  # noqa: SLF001
-                        raise fatal(self._settings, f"seeking in {partition}", error.args[0]) from error
+                    cause = error.args[0]
+                    if cause.code() != KafkaError._STATE or time.monotonic() > give_up:  # noqa: SLF001
+                        raise fatal(self._settings, f"seeking in {partition}", cause) from error
                     time.sleep(0.005)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
@@ -213,15 +226,17 @@ class LibrdkafkaConsumer:
                     number,
                     message.offset(),  # type: ignore[arg-type]
                     message.timestamp()[1],
-                    message.key(),  # type: ignore[arg-type]
-                    message.value(),  # type: ignore[arg-type]
+                    message.key(),
+                    message.value(),
                     message.headers,  # type: ignore[arg-type]
                 )
             )
 
     def _event(self, error: KafkaError, message: Message, poll: Poll) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            poll.ends[TopicPartition(str(message.topic()), int(message.partition() or 0))] = int(message.offset() or 0)
+            poll.ends[TopicPartition(str(message.topic()), int(message.partition() or 0))] = int(
+                message.offset() or 0
+            )
             return
         self._check(error, "reading the inputs")
 
@@ -259,6 +274,10 @@ class LibrdkafkaProducer:
                 **client_properties(settings),
                 # The flush at the end of a round does not wait for it; meanwhile fuller batches form.
                 "linger.ms": 20,
+                # The first request of a transaction is often told that the one before is still being
+                # completed; librdkafka asks again after this, and its own 100 ms would be most of a quiet
+                # record's latency.
+                "retry.backoff.ms": 5,
                 "batch.size": 1 << 20,
                 "compression.type": "lz4",
                 "partitioner": "murmur2_random",
@@ -410,7 +429,9 @@ class LibrdkafkaChangelogReader:
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these from these offsets on."""
-        self._consumer.assign([KafkaTopicPartition(*partition, offset) for partition, offset in positions.items()])
+        self._consumer.assign(
+            [KafkaTopicPartition(*partition, offset) for partition, offset in positions.items()]
+        )
 
     def read(self, timeout_seconds: float) -> ChangelogChunk:
         """The next records."""

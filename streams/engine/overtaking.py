@@ -5,9 +5,10 @@ decide against a fact that is known. So a tick is held from the moment it is pol
 topic's same partition has been read to the end it had then, and goes to the agents after all other records of
 its round.
 
-The end is the last *stable* offset, where committed records stop: an open transaction of another program holds
-back its own records, not the ticks. It counts as reached when a record before it was read last or when the
-broker has reported the partition's end there, so control markers and compacted holes at the end do not matter.
+The end is the last *stable* offset, where committed records stop: an open transaction of another program
+holds back its own records, not the ticks. It counts as reached when a record before it was read last or when
+the broker has reported the partition's end there, so control markers and compacted holes at the end do not
+matter.
 """
 
 from collections import deque

@@ -15,7 +15,7 @@ from streams.engine.errors import PoisonError
 from streams.engine.record import TopicPartition
 from streams.engine.stores import Change, PartitionStore
 
-__all__ = ["StoreFactory", "TablePartition", "TableSpecification", "TableSet"]
+__all__ = ["StoreFactory", "TablePartition", "TableSet", "TableSpecification"]
 
 V = TypeVar("V")
 
@@ -57,7 +57,9 @@ class TablePartition(Generic[V]):
         cached_values: how many decoded values to keep.
     """
 
-    def __init__(self, specification: TableSpecification[V], store: PartitionStore, cached_values: int) -> None:
+    def __init__(
+        self, specification: TableSpecification[V], store: PartitionStore, cached_values: int
+    ) -> None:
         self.specification = specification
         self.store = store
         self._codec = specification.codec
@@ -114,7 +116,9 @@ class TablePartition(Generic[V]):
                 else:
                     sealed.append(Change(key_bytes, seal(codec.encode(value), self._due_of(key, value))))
             except Exception as error:
-                raise PoisonError(f"table {name}: the value of key {key!r} cannot be encoded: {error}") from error
+                raise PoisonError(
+                    f"table {name}: the value of key {key!r} cannot be encoded: {error}"
+                ) from error
         self._sealed = sealed
         return sealed
 

@@ -38,7 +38,7 @@ class Record:
 
     __slots__ = ("_headers", "key", "offset", "partition", "timestamp", "topic", "value")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made for every record: positional arguments are the fastest
         self,
         topic: str,
         partition: int,

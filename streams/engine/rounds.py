@@ -1,7 +1,8 @@
 """Rounds: the commit protocol. One round is one Kafka transaction.
 
-1.  Poll. The consumer is served by this alone, so the group changes between rounds and never within one. If it
-    did during this poll, all that is in hand is dropped and `Assignment` starts over from committed offsets.
+1.  Poll. The consumer is served by this alone, so the group changes between rounds and never within one. If
+    it did during this poll, all that is in hand is dropped and `Assignment` starts over from committed
+    offsets.
 2.  Hand the records to the agents: one batch per channel and partition, merged by timestamp.
 3.  Wait until the agents are done with every batch. Then hand over the ticks that need wait no longer
     (`HeldTicks`), and wait for them. What agents write stays in overlays, what they emit in their batches; no
@@ -11,24 +12,38 @@
 6.  Send the offsets with the group's generation into the transaction: a worker that lost its partitions
     meanwhile is refused here.
 7.  Commit.
-8.  Apply the changes to the local stores. A crash before this costs nothing: the store is behind its changelog
-    and catches up. The store is never ahead.
+8.  Apply the changes to the local stores. A crash before this costs nothing: the store is behind its
+    changelog and catches up. The store is never ahead.
 
 When an agent or an encoder raises, the round is given up (overlays and outputs are dropped), taken apart
 (`isolation`) and run again from memory, until the record at fault is alone. After ``max_attempts`` the poison
-handler's outputs are committed in its place, with its offset. When the broker aborts, the same round runs again
-after a poll, which serves the rebalance that is the usual cause.
+handler's outputs are committed in its place, with its offset. When the broker aborts, the same round runs
+again after a poll, which serves the rebalance that is the usual cause.
 """
 
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from streams.engine.assignment import Assignment
-from streams.engine.clients import ChangelogWrites, Cluster, InputConsumer, Offload, Poll, TransactionalProducer
-from streams.engine.errors import BrokerError, FatalError, MembershipLostError, RejectedOutputError, RetryableError
+from streams.engine.clients import (
+    ChangelogWrites,
+    Cluster,
+    InputConsumer,
+    Offload,
+    Poll,
+    TransactionalProducer,
+)
+from streams.engine.errors import (
+    BrokerError,
+    FatalError,
+    MembershipLostError,
+    RejectedOutputError,
+    RetryableError,
+)
 from streams.engine.isolation import Task, split
 from streams.engine.observer import Observer
 from streams.engine.overtaking import HeldTicks
@@ -62,8 +77,9 @@ class Failure(NamedTuple):
 class Processor(Protocol):
     """The agents, as the protocol sees them."""
 
-    channels: Mapping[str, Sequence[str]]
-    """Topics by channel; each topic belongs to one channel."""
+    @property
+    def channels(self) -> Mapping[str, Sequence[str]]:
+        """Topics by channel; each topic belongs to one channel."""
 
     async def process(self, tasks: Sequence[Task]) -> Sequence[Failure]:
         """Hand out batches and wait until all are done with.
@@ -200,7 +216,7 @@ class Rounds:
             held = self._held.count(number)
             if held > self._settings.max_held_ticks and number not in self._paused:
                 self._paused.add(number)
-                await self._offload(lambda number=number: self._consumer.pause([self._tick_partition(number)]))
+                await self._offload(partial(self._consumer.pause, [self._tick_partition(number)]))
 
     async def _release(self) -> list[Task]:
         tasks: list[Task] = []
@@ -211,7 +227,7 @@ class Rounds:
             self._observer.ticks_held(number, self._held.count(number))
             if number in self._paused and not self._held.count(number):
                 self._paused.discard(number)
-                await self._offload(lambda number=number: self._consumer.resume([self._tick_partition(number)]))
+                await self._offload(partial(self._consumer.resume, [self._tick_partition(number)]))
         return tasks
 
     def _tick_partition(self, number: int) -> TopicPartition:
@@ -256,7 +272,11 @@ class Rounds:
             raise _RoundFailedError(None, error) from error
 
     async def _commit(
-        self, tasks: Sequence[Task], outputs: Sequence[Output], writes: Sequence[ChangelogWrites], started: float
+        self,
+        tasks: Sequence[Task],
+        outputs: Sequence[Output],
+        writes: Sequence[ChangelogWrites],
+        started: float,
     ) -> None:
         offsets: dict[TopicPartition, int] = {}
         for task in tasks:

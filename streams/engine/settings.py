@@ -153,17 +153,24 @@ class EngineSettings:
         ]
         if self.tick_interval_seconds is not None and not 0.01 <= self.tick_interval_seconds <= 3600:
             problems.append(
-                f"tick_interval_seconds is {self.tick_interval_seconds}; it must lie between 0.01 and 3600, or "
-                "be None if ticks come from outside"
+                f"tick_interval_seconds is {self.tick_interval_seconds}; it must lie between 0.01 and 3600, "
+                "or be None if ticks come from outside"
             )
         if self.max_poll_interval_seconds < self.session_timeout_seconds:
             problems.append("max_poll_interval_seconds must not be less than session_timeout_seconds")
         if self.agent_timeout_seconds >= self.max_poll_interval_seconds:
             problems.append("agent_timeout_seconds must be less than max_poll_interval_seconds")
-        for name, properties in (("client", self.client), ("consumer", self.consumer), ("producer", self.producer)):
+        for name, properties in (
+            ("client", self.client),
+            ("consumer", self.consumer),
+            ("producer", self.producer),
+        ):
             problems += [
-                f"{name} sets {key}, which the engine sets itself" for key in sorted(_RESERVED & set(properties))
+                f"{name} sets {key}, which the engine sets itself"
+                for key in sorted(_RESERVED & set(properties))
             ]
         if self.changelog_config.get("cleanup.policy", "compact") != "compact":
-            problems.append("changelog_config sets cleanup.policy; a changelog that is not compacted loses state")
+            problems.append(
+                "changelog_config sets cleanup.policy; a changelog that is not compacted loses state"
+            )
         return problems

@@ -29,8 +29,8 @@ class OutsideBatchError(EngineError):
 
     def __init__(self, table: str) -> None:
         super().__init__(
-            f"table {table} was used outside of `async for batch in batches`: its partition is the batch's. To "
-            "look at committed state from elsewhere use table.committed(partition, key)"
+            f"table {table} was used outside of `async for batch in batches`: its partition is the batch's. "
+            "To look at committed state from elsewhere use table.committed(partition, key)"
         )
         self.table = table
 
@@ -38,8 +38,8 @@ class OutsideBatchError(EngineError):
 class Table(faust.tables.table.Table[Any, Any], Generic[V]):
     """A dict of one partition: that of the batch in hand.
 
-    Reads see what the round has written before. Values are frozen objects: one that is changed in place is not
-    written. Writing happens once per key and round, when the round commits. A key names a value *of a
+    Reads see what the round has written before. Values are frozen objects: one that is changed in place is
+    not written. Writing happens once per key and round, when the round commits. A key names a value *of a
     partition*, so a fixed key can hold what belongs to the partition itself.
 
     Args:
@@ -51,7 +51,7 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
 
     def __init__(
         self,
-        app: AppT[Any],
+        app: AppT,
         *,
         name: str,
         codec: Codec[V],
@@ -167,8 +167,8 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
 
     def _refuse(self) -> NoReturn:
         raise NotImplementedError(
-            f"table {self.name} cannot be walked through or cleared: it may hold millions of keys. Ask for keys, "
-            "or for what is due"
+            f"table {self.name} cannot be walked through or cleared: it may hold millions of keys. Ask for "
+            "keys, or for what is due"
         )
 
 
@@ -181,7 +181,7 @@ class TableManager(faust.tables.manager.TableManager):
         """Register a table."""
         if not isinstance(table, Table):
             raise NotImplementedError(
-                f"{type(table).__name__} is not supported: the engine offers app.Table only, no global and no set tables"
+                f"{type(table).__name__} is not supported: app.Table is, but no global and no set tables"
             )
         if table.name in self:
             raise ValueError(f"there is a table named {table.name} already")
@@ -205,6 +205,3 @@ class TableManager(faust.tables.manager.TableManager):
     async def wait_until_recovery_completed(self) -> bool:
         """Faust's tasks and timers need not wait: outside of batches tables cannot be used."""
         return False
-
-
-

@@ -19,7 +19,8 @@ __all__ = ["Consumer", "LeaderAssignor", "Producer", "Transport"]
 class Consumer(Service):
     """Stands for the engine where Faust wants a consumer.
 
-    Reading, committing and rebalancing are the engine's; this starts it when Faust's conductor knows all topics.
+    Reading, committing and rebalancing are the engine's; this starts it when Faust's conductor knows all
+    topics.
     """
 
     def __init__(self, transport: "Transport", **_options: Any) -> None:
@@ -31,11 +32,11 @@ class Consumer(Service):
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Agents and tables are known: let the engine run."""
-        self.app.engine.begin(frozenset(topics))  # type: ignore[attr-defined]
+        cast("Any", self.app).engine.begin(frozenset(topics))
 
     def assignment(self) -> set[TP]:
         """What this worker holds; nothing as soon as the engine stops, so Faust revokes nothing itself."""
-        return set(self.app.engine.assignment())  # type: ignore[attr-defined]
+        return set(cast("Any", self.app).engine.assignment())
 
     def topic_partitions(self, _topic: str) -> int | None:
         """Checked by the engine before it starts."""
@@ -56,7 +57,7 @@ class Consumer(Service):
 class Producer(FaustProducer):
     """Lets ``topic.send()`` within a batch take part in its round."""
 
-    async def send(
+    async def send(  # noqa: PLR0917 - Faust's signature
         self,
         topic: str,
         key: bytes | None,
@@ -74,7 +75,9 @@ class Producer(FaustProducer):
         """
         event = faust.current_event()
         if event is None or not isinstance(event.value, Batch):
-            raise EngineError(f"a record for {topic} was sent outside of a batch, where there is no transaction")
+            raise EngineError(
+                f"a record for {topic} was sent outside of a batch, where there is no transaction"
+            )
         event.value.emit(
             topic,
             key=key,
@@ -104,7 +107,7 @@ class LeaderAssignor(FaustLeaderAssignor):
 
     def is_leader(self) -> bool:
         """Whether this worker holds partition 0."""
-        return 0 in self.app.engine.progress.assigned  # type: ignore[attr-defined]
+        return 0 in cast("Any", self.app).engine.progress.assigned
 
 
 class Transport(faust.transport.base.Transport):

@@ -1,7 +1,7 @@
 """The watchdog: measures lag, and ends the process when nothing moves although something should.
 
-It has a thread of its own, for what it watches may hang: a client call that never returns, an agent that never
-gives the event loop back.
+It has a thread of its own, for what it watches may hang: a client call that never returns, an agent that
+never gives the event loop back.
 """
 
 import logging
@@ -79,7 +79,9 @@ class Watchdog:
         self._observer.lag(lags)
 
     def _should_move(self) -> bool:
-        return bool(self._progress.restoring) or any(self._progress.lags.values()) or not self._progress.joined
+        return (
+            bool(self._progress.restoring) or any(self._progress.lags.values()) or not self._progress.joined
+        )
 
     def _finding(self) -> str:
         if not self._progress.joined:

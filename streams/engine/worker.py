@@ -23,9 +23,9 @@ _STOP_SECONDS = 30.0
 def run_worker(app: App, *, web: bool = False) -> int:
     """Run the app in this process; returns the exit code.
 
-    SIGTERM and SIGINT finish the round in hand, commit it, and leave; a second signal ends the process at once,
-    which loses and repeats nothing, since the open transaction is aborted. A fatal error is one line on stderr.
-    A process that hangs while it stops is ended after half a minute with the code it was to end with.
+    SIGTERM and SIGINT finish the round in hand, commit it, and leave; a second signal ends the process at
+    once, which loses and repeats nothing, since the open transaction is aborted. A fatal error is one line on
+    stderr. A process that hangs while it stops is ended after half a minute with the code it was to end with.
 
     A static member does not leave the group when it stops: its partitions wait for it until the session times
     out, so that a restart costs no rebalance. With ``static_membership=False`` they go to others at once.
@@ -57,15 +57,12 @@ class _Worker:
             except Exception as error:  # the process ends with the cause on its last line
                 logger.exception("the worker failed")
                 app.engine.fail(InternalError(f"{type(error).__name__}: {error}"))
-            error = app.engine.error
-            self._code = ExitCode.OK if error is None else error.exit_code
+            self._code = app.engine.exit_code
             with self._last_resort():
                 await app.stop()
-            error = app.engine.error
-        if error is not None:
-            self._code = error.exit_code
-            _report(error)
-        return self._code
+        if app.engine.error is not None:
+            _report(app.engine.error)
+        return app.engine.exit_code
 
     async def _until_over(self) -> None:
         app = self._app

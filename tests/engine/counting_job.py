@@ -1,81 +1,105 @@
 """The generic job that the engine's tests run, in this process or as a worker of its own.
 
-Each key counts its records and emits every count with what it saw; a key is due ten times its count, and a
-tick emits what is due up to its time. The partition keeps its clock under a key of its own. Records whose
-value begins with ``poison`` make the agent raise.
+Each key counts its records and emits every count with what it saw. A value that begins with ``1`` is a time at
+which the key is due; a tick emits what is due up to its time. The partition keeps its clock under a key of its
+own. A value that begins with ``poison`` makes the agent raise, and ``slow`` makes it block for some seconds.
 """
 
 import json
 import sys
-import threading
+import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from streams.engine import App, Batch, Codec, EngineSettings, Observer, Output, Record, create_app, run_worker
+from streams.engine import (
+    App,
+    Batch,
+    Codec,
+    EngineSettings,
+    Observer,
+    Output,
+    Record,
+    Table,
+    create_app,
+    run_worker,
+)
 
 CLOCK = "\x00clock"
 
-
-def encode(value: tuple[int, ...]) -> bytes:
-    return json.dumps(value).encode()
-
-
-def decode(value: bytes) -> tuple[int, ...]:
-    return tuple(json.loads(value))
+State = tuple[int, int]
+"""Count, and when it is due: 0 for never."""
 
 
-def due(value: tuple[int, ...]) -> int | None:
-    """(count, due) is due at its second field; 0 for never."""
+def encode(value: State) -> bytes:
+    return b"%d,%d" % value
+
+
+def decode(value: bytes) -> State:
+    count, at = value.split(b",")
+    return int(count), int(at)
+
+
+def due(value: State) -> int | None:
     return value[1] or None
 
 
-def poison(record: Record, error: BaseException) -> Iterable[Output]:
+def put_aside(prefix: str, record: Record, error: BaseException) -> Iterable[Output]:
     headers = [("topic", record.topic.encode()), ("error", str(error).encode())]
-    yield Output(f"{PREFIX[0]}dead", record.key, record.value, headers, record.timestamp, record.partition)
+    yield Output(f"{prefix}dead", record.key, record.value, headers, record.timestamp, record.partition)
 
 
-PREFIX = [""]
+def count(counts: Table[State], batch: Batch, record: Record, prefix: str) -> None:
+    value = record.value or b""
+    if value.startswith(b"poison"):
+        raise ValueError(value.decode())
+    if value.startswith(b"slow"):
+        time.sleep(float(value[4:]))
+    key = (record.key or b"").decode()
+    number = counts.get(key, (0, 0))[0] + 1
+    counts[key] = (number, int(value) if value.startswith(b"1") else 0)
+    seen = {"key": key, "count": number, "from": f"{record.topic}/{record.partition}/{record.offset}"}
+    batch.emit(f"{prefix}out", key=record.key, value=json.dumps(seen).encode(), partition=batch.partition)
+
+
+def strike(counts: Table[State], batch: Batch, tick: Record, prefix: str) -> None:
+    now = int(tick.value or b"0")
+    if now > counts.get(CLOCK, (0, 0))[0]:
+        counts[CLOCK] = (now, 0)
+    for key in counts.due(now):
+        number, at = counts[key]
+        counts[key] = (number, 0)
+        said = {"key": key, "due": at, "tick": tick.offset, "count": number}
+        batch.emit(
+            f"{prefix}out", key=key.encode(), value=json.dumps(said).encode(), partition=batch.partition
+        )
 
 
 def build(
     settings: EngineSettings, prefix: str, inputs: list[str], *, observer: Observer | None = None
 ) -> App:
-    PREFIX[0] = prefix
-    app = create_app(settings, observer=observer, poison=poison, tick=lambda now: str(now).encode())
+    app = create_app(
+        settings,
+        observer=observer,
+        poison=partial(put_aside, prefix),
+        tick=lambda now: str(now).encode(),
+    )
     counts = app.Table("counts", codec=Codec(encode, decode), due=due)
 
-    def handle(batch: Batch, record: Record) -> None:
-        value = record.value or b""
-        if value.startswith(b"poison"):
-            raise ValueError(value.decode())
-        key = (record.key or b"").decode()
-        count = counts.get(key, (0, 0))[0] + 1
-        counts[key] = (count, int(value) if value.startswith(b"1") else 0)
-        out = json.dumps({"key": key, "count": count, "from": f"{record.topic}/{record.partition}/{record.offset}"})
-        batch.emit(f"{prefix}out", key=record.key, value=out.encode(), partition=batch.partition)
-
-    @app.agent(app.topic(*[f"{prefix}{name}" for name in inputs]))  # type: ignore[arg-type]
+    @app.agent(app.topic(*[f"{prefix}{name}" for name in inputs]))
     async def events(batches: Any) -> None:
         async for batch in batches:
             for record in batch:
-                handle(batch, record)
+                count(counts, batch, record, prefix)
 
     if settings.tick_topic:
 
-        @app.agent(app.topic(settings.tick_topic))  # type: ignore[arg-type]
+        @app.agent(app.topic(settings.tick_topic))
         async def ticks(batches: Any) -> None:
             async for batch in batches:
                 for tick in batch:
-                    now = int(tick.value)
-                    clock = counts.get(CLOCK, (0, 0))[0]
-                    if now > clock:
-                        counts[CLOCK] = (now, 0)
-                    for key in counts.due(now):
-                        count, at = counts[key]
-                        counts[key] = (count, 0)
-                        out = json.dumps({"key": key, "due": at, "tick": tick.offset, "count": count})
-                        batch.emit(f"{prefix}out", key=key.encode(), value=out.encode(), partition=batch.partition)
+                    strike(counts, batch, tick, prefix)
 
     return app
 
@@ -84,13 +108,18 @@ class Announcing(Observer):
     """Tells the test what happens, one line each."""
 
     def ready(self, partition: int) -> None:
-        print(f"ready {partition}", flush=True)
+        say(f"ready {partition}")
 
     def restoring(self, table: str, partition: int, restored: int, remaining: int) -> None:
-        print(f"restored {table} {partition} {restored} {remaining}", flush=True)
+        say(f"restored {table} {partition} {restored} {remaining}")
 
     def round_committed(self, *, duration_seconds: float, records: int, outputs: int, changes: int) -> None:
-        print(f"committed {records} {duration_seconds:.4f}", flush=True)
+        say(f"committed {records} {outputs} {changes} {duration_seconds:.4f}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -98,10 +127,7 @@ def main() -> int:
     given = json.loads(sys.argv[1])
     prefix, inputs = given.pop("prefix"), given.pop("inputs")
     given["data_directory"] = Path(given.get("data_directory", "data"))
-    app = build(EngineSettings(**given), prefix, inputs, observer=Announcing())
-    code = run_worker(app)
-    assert threading.active_count() < 10
-    return code
+    return run_worker(build(EngineSettings(**given), prefix, inputs, observer=Announcing()))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """A store on disk: a restart reads from the changelog only what it missed.
 
-One database per partition of a table, with two column families: the data, and the agenda as ``due + key``. The
-changelog position lies beside the data and is written in the same batch, so data, agenda and position never
-differ, whenever the process dies. Kafka has committed a round before it is written here, so a store can be
-behind its changelog but never ahead of it.
+One database per partition of a table, with two column families: the data, and the agenda as ``due + key``.
+The changelog position lies beside the data and is written in the same batch, so data, agenda and position
+never differ, whenever the process dies. Kafka has committed a round before it is written here, so a store can
+be behind its changelog but never ahead of it.
 
-Writing never reads: an agenda entry that a later write made outdated stays until its time comes, is recognised
-by the due time in the data, and is deleted with the next batch.
+Writing never reads: an agenda entry that a later write made outdated stays until its time comes, is
+recognised by the due time in the data, and is deleted with the next batch.
 """
 
 import struct
@@ -38,7 +38,7 @@ _AGENDA = "agenda"
 # database: too much where a worker opens one per table and partition.
 _DATA_BUFFER_BYTES = 16 << 20
 _AGENDA_BUFFER_BYTES = 4 << 20
-_BLOOM_BITS = 10.0
+_BLOOM_BITS = 10
 _BLOCK_BYTES = 8 << 10
 _LOG_FILES_KEPT = 2
 _OPEN_FILES = 128
@@ -57,8 +57,8 @@ class RocksDBOptions:
     def data(self) -> Options:
         """For the column family of the data, and for the database as a whole."""
         options = self._family(_DATA_BUFFER_BYTES)
-        options.create_if_missing(True)
-        options.create_missing_column_families(True)
+        options.create_if_missing(create_if_missing=True)
+        options.create_missing_column_families(create_missing_cfs=True)
         options.set_max_open_files(_OPEN_FILES)
         options.set_keep_log_file_num(_LOG_FILES_KEPT)
         options.set_max_total_wal_size(4 * _DATA_BUFFER_BYTES)
@@ -212,5 +212,7 @@ class RocksDBStore:
         except Exception as error:
             # rocksdict raises plain Exception for every failure of RocksDB.
             raise StoreError(
-                self._table, self._partition, f"{error} (in {self._directory}; is the disk full or read-only?)"
+                self._table,
+                self._partition,
+                f"{error} (in {self._directory}; is the disk full or read-only?)",
             ) from error
