@@ -1,0 +1,174 @@
+"""Loading a policy: find it, check it as a whole, and give it a version."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from streams.dunning.commands import NotificationCommand
+from streams.dunning.decide import Decision, decide
+from streams.dunning.events import Channel, Input
+from streams.dunning.policy import Policy
+from streams.dunning.state import CustomerState
+from streams.policy.checks import policy_problems, policy_warnings
+from streams.policy.compliance import compliance_problems
+from streams.policy.content import Content, Text, Texts
+from streams.policy.content_checks import content_problems, content_warnings
+from streams.policy.documents import Document, find, merge, read
+from streams.policy.errors import PolicyError, Problem
+from streams.policy.schema import NEVER
+from streams.policy.schema_errors import schema_problems
+from streams.policy.strict_yaml import dotted, dump
+
+VERSION_DIGITS = 16
+"""Hexadecimal digits of the SHA-256: 64 bits tell any number of policies apart, and can be read out."""
+
+_BASELINE = "care"
+"""The shipped policy that stands in for a broken part, so that the rest can be checked all the same."""
+
+
+class LoadedPolicy(Struct, frozen=True):
+    """A policy that has passed every check.
+
+    `version` is a hash of all that it says, settings and texts; two files that mean the same have the same
+    version. `document` is the whole of it as plain values, defaults included: written as a file, it loads to
+    the same version. `warnings` are what its author might look at again.
+    """
+
+    policy: Policy
+    content: Content
+    document: dict[str, Any]
+    source: str
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """The hash of the policy's content, which every command and decision names."""
+        return self.policy.version
+
+    def decide(self, state: CustomerState | None, event: Input, clock: datetime) -> Decision:
+        """`streams.dunning.decide.decide` under this policy, with the words of every message.
+
+        Raises:
+            RenderError: A command lacks a variable that its kind of message promises.
+        """
+        decision = decide(state, event, clock, self.policy)
+        if not decision.commands:
+            return decision
+        commands = tuple(
+            self.content.render(command) if isinstance(command, NotificationCommand) else command
+            for command in decision.commands
+        )
+        return msgspec.structs.replace(decision, commands=commands)
+
+    def render(self, command: NotificationCommand) -> NotificationCommand:
+        """The command with its subject and body. Raises RenderError."""
+        return self.content.render(command)
+
+    def as_json(self) -> str:
+        """The whole policy as one file."""
+        return json.dumps(self.document, indent=2, ensure_ascii=False) + "\n"
+
+    def as_yaml(self) -> str:
+        """The whole policy as one file."""
+        return dump(self.document)
+
+
+def load(name_or_path: str | Path, *, on: date | None = None) -> LoadedPolicy:
+    """The policy of a shipped name (`care`), or in a file or directory, checked as a whole.
+
+    `on` is the date for which the rules of networks and jurisdictions are looked at; without it all that are
+    known count, whenever they begin.
+
+    Raises:
+        PolicyError: There is no such policy, or it has problems: all of them.
+    """
+    return from_document(read(find(name_or_path)), on=on)
+
+
+def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy:
+    """The policy of a document that has been read. Raises PolicyError with all its problems."""
+    values = merge({}, document.values)
+    problems = schema_problems(values)
+    broken = {problem.path.partition(".")[0].partition("[")[0] for problem in problems}
+    checked = _substitute(values, broken) if broken else values
+    policy, content = _convert(checked, document.source)
+    found = [*policy_problems(policy), *content_problems(policy, content), *compliance_problems(policy, on)]
+    # What leans on a part that stands in for a broken one says nothing about the author's document.
+    problems += [
+        problem for problem in found if problem.path.partition(".")[0].partition("[")[0] not in broken
+    ]
+    if problems:
+        raise PolicyError(document.source, list(_located(problems, document)))
+    plain = _plain(policy, content.texts)
+    policy = msgspec.structs.replace(policy, version=_version(plain))
+    warnings = [*policy_warnings(policy), *content_warnings(policy, content)]
+    return LoadedPolicy(
+        policy=policy,
+        content=content,
+        document=plain,
+        source=document.source,
+        warnings=tuple(_located(warnings, document)),
+    )
+
+
+def _substitute(values: dict[str, Any], broken: set[str]) -> dict[str, Any]:
+    baseline = read(find(_BASELINE)).values
+    sound = {name: value for name, value in values.items() if name not in broken}
+    return {**{name: baseline[name] for name in broken if name in baseline}, **sound}
+
+
+def _convert(values: dict[str, Any], source: str) -> tuple[Policy, Content]:
+    settings = {name: value for name, value in values.items() if name != "content"}
+    settings["assume_delivered_after"] = {
+        channel: None if value == NEVER else value
+        for channel, value in values["assume_delivered_after"].items()
+    }
+    try:
+        policy = msgspec.convert(settings, Policy)
+        texts = msgspec.convert(values["content"], dict[str, dict[str, dict[Channel, Text]]])
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise PolicyError(source, [Problem(path.strip("`."), message)]) from error
+    return policy, Content(policy, texts)
+
+
+def _plain(policy: Policy, texts: Texts) -> dict[str, Any]:
+    document: dict[str, Any] = _without_absent(
+        msgspec.to_builtins(msgspec.structs.replace(policy, assume_delivered_after={}), str_keys=True)
+    )
+    del document["version"]
+    document["assume_delivered_after"] = {
+        channel.value: NEVER if after is None else msgspec.to_builtins(after)
+        for channel, after in policy.assume_delivered_after.items()
+    }
+    document["content"] = _without_absent(msgspec.to_builtins(texts, str_keys=True))
+    return document
+
+
+def _without_absent(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_absent(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_absent(item) for item in value]
+    return value
+
+
+def _version(document: Mapping[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
+
+
+def _located(problems: list[Problem], document: Document) -> Iterator[Problem]:
+    locations = {dotted(path): location for path, location in document.locations.items()}
+    for problem in problems:
+        path = problem.path
+        while path and path not in locations:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        location = problem.location or locations.get(path, "")
+        yield msgspec.structs.replace(problem, location=location)

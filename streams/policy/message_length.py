@@ -1,0 +1,34 @@
+"""How long a message may be where its length costs money or is cut off."""
+
+MOST_SMS_SEGMENTS = 3
+"""Each segment is paid for and may arrive by itself; three hold a sentence, a link and a way to get help."""
+
+MOST_PUSH_TITLE = 65
+"""Characters. Android shows about 65 of a title, iOS fewer on a small screen."""
+
+MOST_PUSH_BODY = 178
+"""Characters. iOS shows about 178 of a notification before it cuts off, Android more when expanded."""
+
+# 3GPP TS 23.038, section 6.2.1: the default alphabet, and its extension, whose characters count twice.
+_GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM7_EXTENSION = frozenset("^{}\\[~]|€\f")
+
+_GSM7_SINGLE, _GSM7_JOINED = 160, 153
+_UCS2_SINGLE, _UCS2_JOINED = 70, 67
+
+
+def sms_segments(text: str) -> int:
+    """How many SMS a text takes: 160 characters of the GSM alphabet in one, 153 in each of several (the rest
+    is the header that joins them), 70 and 67 with any other character (3GPP TS 23.038 and 23.040).
+    """
+    characters = set(text)
+    if characters <= _GSM7 | _GSM7_EXTENSION:
+        units = len(text) + sum(character in _GSM7_EXTENSION for character in text)
+        single, joined = _GSM7_SINGLE, _GSM7_JOINED
+    else:
+        units = len(text.encode("utf-16-be")) // 2
+        single, joined = _UCS2_SINGLE, _UCS2_JOINED
+    return 1 if units <= single else -(-units // joined)

@@ -1,0 +1,94 @@
+"""Sample commands: what each kind of message can be given, at its fullest and at its barest."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from streams.dunning.commands import InvoiceLine, NotificationCommand
+from streams.dunning.events import Channel
+from streams.dunning.policy import DeclineClass
+from streams.dunning.variables import VARIABLES, MessageKind
+from streams.policy.usage import Use
+
+_DECIDED_AT = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
+
+_VALUES = {
+    "amount_minor": "123456",
+    "card_brand": "mastercard",
+    "card_last4": "4242",
+    "currency": "USD",
+    "days_left": "30",
+    "days_overdue": "53",
+    "decline_class": "soft",
+    "exp_month": "9",
+    "exp_year": "2027",
+    "interval": "quarter",
+    "next_retry_on": "2026-09-23",
+    # As long as payment links are: what a text message must leave room for.
+    "pay_url": "https://billing.example.com/pay/" + "x" * 32,
+    "plan_name": "Professional Team Plus",
+    "previous_amount_minor": "99900",
+    "renews_on": "2026-09-23",
+    "subscription_count": "2",
+    "suspension_date": "2026-09-23",
+    "trial_days": "30",
+    "trial_ends": "true",
+}
+
+_WITH_INVOICES = frozenset(
+    {
+        MessageKind.FAILURE,
+        MessageKind.FINAL_NOTICE,
+        MessageKind.AUTHENTICATION,
+        MessageKind.NEW_CARD_FAILED,
+    }
+)
+"""Kinds that are always about at least one invoice. An apology may be about one; plans never are."""
+
+
+def samples(use: Use, channel: Channel, locale: str) -> Iterator[NotificationCommand]:
+    """Commands for one use of a template: with all that it can have, each optional part left out in turn, and
+    with nothing optional.
+    """
+    variables = VARIABLES[use.kind]
+    # Only a soft decline is tried again.
+    absent = {"next_retry_on"} if use.decline_class not in {None, DeclineClass.SOFT} else set()
+    optional = sorted(variables.optional - absent)
+    combinations = {frozenset(optional), frozenset(), *(frozenset(optional) - {name} for name in optional)}
+    for chosen in sorted(combinations, key=sorted):
+        values = {name: _VALUES[name] for name in sorted(variables.required | chosen)}
+        if use.decline_class is not None:
+            values["decline_class"] = use.decline_class.value
+        yield _command(use, channel, locale, values, invoices=2 if use.kind in _WITH_INVOICES else 0)
+    if use.kind is MessageKind.APOLOGY:
+        yield _command(use, channel, locale, {}, invoices=1)
+
+
+def _command(
+    use: Use, channel: Channel, locale: str, variables: dict[str, str], *, invoices: int
+) -> NotificationCommand:
+    lines = tuple(
+        InvoiceLine(
+            invoice_id=f"in_{number}",
+            subscription_id="sub_1",
+            amount_minor=4900 + number,
+            currency="USD",
+            first_failed_at=_DECIDED_AT,
+        )
+        for number in range(invoices)
+    )
+    return NotificationCommand(
+        command_id="sample",
+        customer_id="sample",
+        channel=channel,
+        template=use.template,
+        locale=locale,
+        variables=variables,
+        invoices=lines,
+        total_minor=sum(line.amount_minor for line in lines) if lines else None,
+        currency="USD" if lines else None,
+        step_id="sample",
+        policy_version="sample",
+        decided_at=_DECIDED_AT,
+        send_after=_DECIDED_AT,
+        expires_at=_DECIDED_AT + timedelta(days=2),
+    )
