@@ -1,0 +1,1 @@
+"""Tests of the engine, with the job and the harness that they share."""
