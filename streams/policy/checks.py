@@ -1,4 +1,4 @@
-"""What a policy must hold beyond its schema, so that it means what its author wants. All is reported at once."""
+"""What a policy must hold beyond its schema, so that it means what its author wants. All is told at once."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +14,7 @@ from streams.policy.errors import Problem
 from streams.policy.formats import parse_locale
 
 SHORTEST_SENSIBLE_LADDER = 14
-"""Days. Most soft declines recover within two weeks: a suspension before that loses payers. A warning only."""
+"""Days. Many soft declines recover within two weeks: suspending before loses payers. A warning only."""
 
 MOST_CALLS_PER_SEVEN_DAYS = 7
 """12 CFR 1006.14(b)(2) (Regulation F): more calls in seven days are presumed to be harassment."""

@@ -1,7 +1,7 @@
 """Whether a policy's renewal reminders meet what networks and jurisdictions ask for.
 
-The windows are data with their sources (`compliance.yaml`), each in force from a date. Without a date all that
-are known count, so that loading a policy gives the same answer on every day.
+The windows are data with their sources (`compliance.yaml`), each in force from a date. Without a date all
+that are known count, so that loading a policy gives the same answer on every day.
 """
 
 from collections.abc import Iterator

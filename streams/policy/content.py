@@ -1,7 +1,8 @@
 """The words: one text per template, channel and locale, rendered from what a command says.
 
-A text is found by the customer's locale, then its language, then the policy's default locale (`de-AT`, `de`,
-`en`), for each template and channel by itself. Texts are plain: a sender that makes HTML of them escapes them.
+A text is found by the customer's locale, then its language, then the policy's default locale (`de-AT`,
+`de`, `en`), for each template and channel by itself. Texts are plain: a sender that makes HTML of them
+escapes them.
 """
 
 from collections.abc import Mapping

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 import jinja2
 from jinja2 import meta
+from msgspec import Struct
 
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
@@ -32,6 +33,15 @@ _NO_SUBJECT = frozenset({Channel.SMS, Channel.PHONE, Channel.IN_APP})
 _NOTHING = re.compile(r"\bNone\b")
 
 
+class _Place(Struct, frozen=True):
+    """One text, and where it stands."""
+
+    path: str
+    locale: str
+    channel: Channel
+    text: Text
+
+
 def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
     """Everything that is wrong with the policy's texts."""
     yield from _locales(policy, content)
@@ -47,7 +57,8 @@ def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
                 found = [*_shape(path, channel, text), *_syntax(path, text, {use.kind for use in asked})]
                 yield from found
                 if not found:
-                    yield from _samples(path, content, locale, channel, text, asked)
+                    place = _Place(path, locale, channel, text)
+                    yield from _samples(place, content, asked)
 
 
 def content_warnings(policy: Policy, content: Content) -> Iterator[Problem]:
@@ -132,37 +143,33 @@ def _known_names(kinds: set[MessageKind]) -> frozenset[str]:
     return frozenset.intersection(*sets) | ALWAYS_KNOWN
 
 
-def _samples(
-    path: str, content: Content, locale: str, channel: Channel, text: Text, asked: list[Use]
-) -> Iterator[Problem]:
-    """At most one problem of a kind for each text: the samples differ little."""
+def _samples(place: _Place, content: Content, asked: list[Use]) -> Iterator[Problem]:
+    """Each problem once for a text: the samples differ little."""
     distinct = {(use.kind, use.decline_class): use for use in asked}
     reported: set[str] = set()
     for use in distinct.values():
-        for command in samples(use, channel, locale):
-            for problem in _rendered(path, content, locale, text, command):
+        for command in samples(use, place.channel, place.locale):
+            for problem in _rendered(place, content, command):
                 if problem.message not in reported:
                     reported.add(problem.message)
                     yield problem
 
 
-def _rendered(
-    path: str, content: Content, locale: str, text: Text, command: NotificationCommand
-) -> Iterator[Problem]:
+def _rendered(place: _Place, content: Content, command: NotificationCommand) -> Iterator[Problem]:
     try:
-        rendered = content.render_text(command, locale, text)
+        rendered = content.render_text(command, place.locale, place.text)
     except RenderError as error:
-        yield Problem(path, f"cannot be rendered: {error.reason}", _given(command))
+        yield Problem(place.path, f"cannot be rendered: {error.reason}", _given(command))
         return
     for part, written in (("subject", rendered.subject), ("body", rendered.body)):
         if written is None:
             continue
         if not written:
-            yield Problem(f"{path}.{part}", "is empty when rendered", _given(command))
+            yield Problem(f"{place.path}.{part}", "is empty when rendered", _given(command))
         if _NOTHING.search(written):
             hint = "put `{% if name %}` around a variable that may be absent"
-            yield Problem(f"{path}.{part}", "says None", hint)
-    yield from _lengths(path, rendered)
+            yield Problem(f"{place.path}.{part}", "says None", hint)
+    yield from _lengths(place.path, rendered)
 
 
 def _lengths(path: str, rendered: NotificationCommand) -> Iterator[Problem]:

@@ -120,7 +120,9 @@ def _read_file(path: Path) -> Document:
 def _read_directory(path: Path) -> Document:
     root = _read_file(path / "policy.yaml")
     values, locations = dict(root.values), dict(root.locations)
-    parts = [((file.stem,), file) for file in sorted(path.glob("*.yaml")) if file.name != "policy.yaml"]
+    parts: list[tuple[tuple[str, ...], Path]] = [
+        ((file.stem,), file) for file in sorted(path.glob("*.yaml")) if file.name != "policy.yaml"
+    ]
     parts += [
         (("content", file.parent.name, file.stem), file) for file in sorted(path.glob("content/*/*.yaml"))
     ]
@@ -138,7 +140,7 @@ def _read_directory(path: Path) -> Document:
 
 
 def _display(path: Path) -> str:
-    """A name for messages: relative to the shipped policies or to the working directory where it lies there."""
+    """A name for messages: relative to the shipped policies or the working directory, if it lies there."""
     for anchor in (policies_directory(), Path.cwd()):
         if path.resolve().is_relative_to(anchor):
             return str(path.resolve().relative_to(anchor))

@@ -24,8 +24,9 @@ by custom (no cents for RSD or LBP), which would put the decimal point in the wr
 
 @lru_cache(maxsize=1024)
 def parse_locale(tag: str) -> Locale | None:
-    """The locale of a BCP 47 tag, or None if the language is not known. A region that is not known is
-    dropped, so that `de-ZZ` still reads German.
+    """The locale of a BCP 47 tag, or None if its language is not known.
+
+    A region that is not known is dropped, so that `de-ZZ` still reads German.
     """
     parts = tag.replace("_", "-").split("-")
     while parts:
@@ -43,7 +44,8 @@ def money(minor_units: int, currency: str, locale: Locale) -> str:
     pattern = parse_pattern(locale.currency_formats["standard"].pattern)
     pattern.frac_prec = (digits, digits)
     amount = Decimal(minor_units).scaleb(-digits)
-    return pattern.apply(amount, locale, currency=currency, currency_digits=False)
+    text: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
+    return text
 
 
 @lru_cache(maxsize=4096)
@@ -64,4 +66,24 @@ def month_name(month: int, locale: Locale) -> str:
     names = get_month_names("wide", context="stand-alone", locale=locale)
     if month not in names:
         raise ValueError(f"{month} is not a month")
-    return names[month]
+    return str(names[month])
+
+
+_BRANDS = {
+    "amex": "American Express",
+    "american_express": "American Express",
+    "cartes_bancaires": "Cartes Bancaires",
+    "diners": "Diners Club",
+    "discover": "Discover",
+    "eftpos_au": "eftpos",
+    "jcb": "JCB",
+    "maestro": "Maestro",
+    "mastercard": "Mastercard",
+    "unionpay": "UnionPay",
+    "visa": "Visa",
+}
+
+
+def card_brand(name: str) -> str:
+    """A card's brand as its owner knows it: `amex` as `American Express`; an unknown one as it is."""
+    return _BRANDS.get(name.strip().lower().replace(" ", "_"), name)

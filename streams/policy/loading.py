@@ -95,14 +95,18 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     """The policy of a document that has been read. Raises PolicyError with all its problems."""
     values = merge({}, document.values)
     problems = schema_problems(values)
-    broken = {problem.path.partition(".")[0].partition("[")[0] for problem in problems}
-    checked = _substitute(values, broken) if broken else values
-    policy, content = _convert(checked, document.source)
-    found = [*policy_problems(policy), *content_problems(policy, content), *compliance_problems(policy, on)]
+    broken = {_setting(problem.path) for problem in problems}
+    try:
+        policy, content = _convert(_substitute(values, broken))
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        problems.append(Problem(path.strip("`."), message))
+        raise PolicyError(document.source, list(_located(problems, document))) from error
+    found = [*policy_problems(policy), *compliance_problems(policy, on)]
+    if "content" not in broken:
+        found += content_problems(policy, content)
     # What leans on a part that stands in for a broken one says nothing about the author's document.
-    problems += [
-        problem for problem in found if problem.path.partition(".")[0].partition("[")[0] not in broken
-    ]
+    problems += [problem for problem in found if _setting(problem.path) not in broken]
     if problems:
         raise PolicyError(document.source, list(_located(problems, document)))
     plain = _plain(policy, content.texts)
@@ -117,24 +121,27 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     )
 
 
+def _setting(path: str) -> str:
+    """The top-level setting that a path leads into."""
+    return path.partition(".")[0].partition("[")[0]
+
+
 def _substitute(values: dict[str, Any], broken: set[str]) -> dict[str, Any]:
+    if not broken:
+        return values
     baseline = read(find(_BASELINE)).values
     sound = {name: value for name, value in values.items() if name not in broken}
     return {**{name: baseline[name] for name in broken if name in baseline}, **sound}
 
 
-def _convert(values: dict[str, Any], source: str) -> tuple[Policy, Content]:
+def _convert(values: dict[str, Any]) -> tuple[Policy, Content]:
     settings = {name: value for name, value in values.items() if name != "content"}
     settings["assume_delivered_after"] = {
         channel: None if value == NEVER else value
         for channel, value in values["assume_delivered_after"].items()
     }
-    try:
-        policy = msgspec.convert(settings, Policy)
-        texts = msgspec.convert(values["content"], dict[str, dict[str, dict[Channel, Text]]])
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        raise PolicyError(source, [Problem(path.strip("`."), message)]) from error
+    policy = msgspec.convert(settings, Policy)
+    texts = msgspec.convert(values["content"], dict[str, dict[str, dict[Channel, Text]]])
     return policy, Content(policy, texts)
 
 

@@ -21,8 +21,10 @@ _UCS2_SINGLE, _UCS2_JOINED = 70, 67
 
 
 def sms_segments(text: str) -> int:
-    """How many SMS a text takes: 160 characters of the GSM alphabet in one, 153 in each of several (the rest
-    is the header that joins them), 70 and 67 with any other character (3GPP TS 23.038 and 23.040).
+    """How many SMS a text takes.
+
+    160 characters of the GSM alphabet fit one, 153 each of several (the rest is the header that joins them);
+    with any other character 70 and 67 (3GPP TS 23.038 and 23.040).
     """
     characters = set(text)
     if characters <= _GSM7 | _GSM7_EXTENSION:

@@ -46,8 +46,9 @@ _WITH_INVOICES = frozenset(
 
 
 def samples(use: Use, channel: Channel, locale: str) -> Iterator[NotificationCommand]:
-    """Commands for one use of a template: with all that it can have, each optional part left out in turn, and
-    with nothing optional.
+    """Commands for one use of a template.
+
+    With all that it can have, with each optional part left out in turn, and with nothing optional.
     """
     variables = VARIABLES[use.kind]
     # Only a soft decline is tried again.

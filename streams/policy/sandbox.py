@@ -5,7 +5,7 @@ imports, no private attributes and no arithmetic that could grow without bound: 
 thereby run a program, or stop one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from babel import Locale
@@ -74,9 +74,10 @@ OWN_FILTERS: dict[str, Callable[..., str]] = {
     "date": pass_context(_short_date),
     "long_date": pass_context(_long_date),
     "month_name": pass_context(_month_name),
+    "brand": formats.card_brand,
 }
 """What a template may format: `amount_minor | money(currency)`, `renews_on | date` (or `long_date`),
-`exp_month | month_name`."""
+`exp_month | month_name`, `card_brand | brand`."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -102,16 +103,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for kind, what in _REFUSED.items():
             for node in tree.find_all(kind):
                 yield f"{what} on line {node.lineno}"
-        for used in tree.find_all(nodes.Filter):
-            if used.name not in self.filters:
-                yield f"uses the filter `{used.name}`, which there is not, on line {used.lineno}"
-        for tested in tree.find_all(nodes.Test):
-            if tested.name not in self.tests:
-                yield f"uses the test `{tested.name}`, which there is not, on line {tested.lineno}"
-        for attribute in tree.find_all(nodes.Getattr):
-            if attribute.attr.startswith("_"):
-                yield f"asks for the private `{attribute.attr}` on line {attribute.lineno}"
-        for item in tree.find_all(nodes.Getitem):
-            name = item.arg.value if isinstance(item.arg, nodes.Const) else None
-            if isinstance(name, str) and name.startswith("_"):
-                yield f"asks for the private `{name}` on line {item.lineno}"
+        for used in tree.find_all((nodes.Filter, nodes.Test)):
+            there_is: Mapping[str, object] = self.filters if isinstance(used, nodes.Filter) else self.tests
+            if used.name not in there_is:
+                yield f"uses `{used.name}`, which there is not, on line {used.lineno}"
+        names = [(node.attr, node.lineno) for node in tree.find_all(nodes.Getattr)]
+        names += [(_constant(node.arg), node.lineno) for node in tree.find_all(nodes.Getitem)]
+        for name, line in names:
+            if name.startswith("_"):
+                yield f"asks for the private `{name}` on line {line}"
+
+
+def _constant(node: nodes.Expr) -> str:
+    return str(node.value) if isinstance(node, nodes.Const) else ""

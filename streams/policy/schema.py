@@ -1,6 +1,7 @@
 """The JSON Schema of a policy's document: generated from the model, in terms of the file."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ from streams.dunning.policy import Policy
 
 NEVER = "never"
 """How a file says that a contact is not delivered until feedback says so; None in the model."""
+
+_CHANGE = "Change"
+"""What the definitions of a file with `extends` are called after: `PolicyChange` to `Policy`."""
 
 _NAME = "^[a-z][a-z0-9_]{0,63}$"
 _LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$"
@@ -80,20 +84,57 @@ def whole_document_schema() -> dict[str, Any]:
 
 
 def file_schema() -> dict[str, Any]:
-    """The schema of a file as it is written: with `extends`, nothing else is required."""
+    """The schema of a file as it is written: whole, or with `extends` and only what differs."""
     schema = whole_document_schema()
-    policy = schema["$defs"]["Policy"]
-    policy["properties"] = {
-        "extends": {
-            "description": "A shipped policy, or a file (relative to this one): maps are merged, lists "
-            "replaced, `null` removes an entry.",
-            "type": "string",
-            "minLength": 1,
-        },
-        **policy["properties"],
+    definitions = schema["$defs"]
+    changes = {name + _CHANGE: _change(definition) for name, definition in definitions.items()}
+    changes["Policy" + _CHANGE]["properties"]["extends"] = {
+        "description": "A shipped policy, or a file (relative to this one): maps are merged, lists "
+        "replaced, `null` removes an entry.",
+        "type": "string",
+        "minLength": 1,
     }
-    policy["anyOf"] = [{"required": ["extends"]}, {"required": policy.pop("required")}]
-    return schema
+    del schema["$ref"]
+    return {
+        **schema,
+        "if": {"required": ["extends"]},
+        "then": {"$ref": f"#/$defs/Policy{_CHANGE}"},
+        "else": {"$ref": "#/$defs/Policy"},
+        "$defs": {**definitions, **{name: changes[name] for name in sorted(_reachable(changes))}},
+    }
+
+
+def _change(node: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a change to what `node` describes: nothing is required, and null removes an entry.
+
+    Lists are replaced as a whole, so what is in them stays as it is.
+    """
+    if "$ref" in node:
+        return {**node, "$ref": node["$ref"] + _CHANGE}
+    if node.get("type") != "object":
+        return node
+    change = {key: value for key, value in node.items() if key not in {"required", "minProperties"}}
+    if "properties" in node:
+        change["properties"] = {name: _removable(value) for name, value in node["properties"].items()}
+    if isinstance(node.get("additionalProperties"), dict):
+        change["additionalProperties"] = _removable(node["additionalProperties"])
+    return change
+
+
+def _removable(node: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [_change(node), {"type": "null"}]}
+
+
+def _reachable(definitions: dict[str, Any]) -> set[str]:
+    """The definitions that a change of a policy leads to."""
+    found: set[str] = set()
+    waiting = ["Policy" + _CHANGE]
+    while waiting:
+        name = waiting.pop()
+        if name in definitions and name not in found:
+            found.add(name)
+            waiting += re.findall(r'"#/\$defs/(\w+)"', json.dumps(definitions[name]))
+    return found
 
 
 def render() -> str:

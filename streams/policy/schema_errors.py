@@ -47,49 +47,58 @@ def schema_problems(document: dict[str, Any]) -> list[Problem]:
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
     path = dotted(tuple(error.absolute_path))
-    value = error.instance
-    expected = error.validator_value
     schema = error.schema if isinstance(error.schema, dict) else {}
+    value: Any = error.instance
     if "propertyNames" in error.absolute_schema_path:
         # The instance is the key, and the path that of its map.
-        names = [str(name) for name in expected] if error.validator == "enum" else []
-        hint = _nearest(str(value), names) if names else f"expected: {schema.get('description', '')}"
+        hint = _meaning(error, schema)
         yield Problem(_join(path, str(value)), "is not known here", hint)
-        return
+    elif error.validator == "additionalProperties":
+        known = list(schema.get("properties", {}))
+        for key in value:
+            if key not in known:
+                yield Problem(_join(path, key), "is not a setting", _nearest(key, known))
+    elif error.validator == "required":
+        for name in schema["required"]:
+            if name not in value:
+                yield Problem(_join(path, name), "is missing")
+    elif error.validator == "anyOf":
+        yield from _alternative_problems(error, path)
+    else:
+        message, hint = _value_in_words(error, schema)
+        yield Problem(path, message, hint)
+
+
+def _value_in_words(error: ValidationError, schema: dict[str, Any]) -> tuple[str, str]:
+    """What is wrong with one value, and what to do."""
+    value: Any = error.instance
+    expected: Any = error.validator_value
     match error.validator:
-        case "additionalProperties":
-            known = list(schema.get("properties", {}))
-            for key in value:
-                if key not in known:
-                    yield Problem(_join(path, key), "is not a setting", _nearest(key, known))
-        case "required":
-            for name in expected:
-                if name not in value:
-                    yield Problem(_join(path, name), "is missing")
         case "type":
             wanted = _TYPES.get(str(expected), str(expected))
-            yield Problem(
-                path, f"is {_describe(value)}, and should be {wanted}", _quote_hint(value, expected)
-            )
+            quotes = expected == "string" and isinstance(value, int | float | bool)
+            return f"is {_describe(value)}, and should be {wanted}", "put it in quotes" if quotes else ""
         case "enum":
-            allowed = [str(item) for item in expected]
-            yield Problem(path, f"is {_describe(value)}, which is not known", _nearest(str(value), allowed))
+            return f"is {_describe(value)}, which is not known", _meaning(error, schema)
         case "pattern":
-            meaning = schema.get("description", f"must match {expected}")
-            yield Problem(path, f"is {_describe(value)}, which does not fit", f"expected: {meaning}")
+            return f"is {_describe(value)}, which does not fit", _meaning(error, schema)
         case "format":
             hint = "ISO 8601, like P3D (three days) or PT12H (twelve hours)"
-            yield Problem(path, f"is {_describe(value)}, which is not a duration", hint)
+            return f"is {_describe(value)}, which is not a duration", hint
         case "minimum":
-            yield Problem(path, f"is {value}, and must be at least {expected}")
+            return f"is {value}, and must be at least {expected}", ""
         case "maximum":
-            yield Problem(path, f"is {value}, and must be at most {expected}")
+            return f"is {value}, and must be at most {expected}", ""
         case "minItems" | "minProperties" | "minLength":
-            yield Problem(path, "is empty", "give it at least one entry")
-        case "anyOf":
-            yield from _alternative_problems(error, path)
+            return "is empty", "give it at least one entry"
         case _:
-            yield Problem(path, error.message)
+            return error.message, ""
+
+
+def _meaning(error: ValidationError, schema: dict[str, Any]) -> str:
+    if error.validator == "enum":
+        return _nearest(str(error.instance), [str(name) for name in schema["enum"]])
+    return f"expected: {schema.get('description') or error.validator_value}"
 
 
 def _alternative_problems(error: ValidationError, path: str) -> Iterator[Problem]:
@@ -133,9 +142,3 @@ def _nearest(key: str, known: list[str]) -> str:
     if len(known) > MOST_NAMES_TOLD:
         return "the reference of the policy names all settings"
     return f"known: {', '.join(known)}" if known else ""
-
-
-def _quote_hint(value: object, expected: object) -> str:
-    if expected == "string" and isinstance(value, int | float | bool):
-        return "put it in quotes"
-    return ""
