@@ -1,0 +1,76 @@
+"""Which errors are expected, what they end the command with, and how they are told."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+from confluent_kafka import KafkaException
+from typer.core import TyperGroup
+
+from streams.broker import LocalKafkaError
+from streams.cli.console import note
+from streams.cli.exit_codes import ExitCode
+from streams.messages.history import HistoryError
+from streams.policy.errors import PolicyError
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked for; the message is for the person who asked.
+
+    Attributes:
+        code: what the process ends with.
+    """
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (HistoryError, ExitCode.HISTORY),
+    (PolicyError, ExitCode.POLICY),
+    (LocalKafkaError, ExitCode.LOCAL_KAFKA),
+)
+
+
+def explain(error: Exception) -> tuple[ExitCode, str] | None:
+    """The exit code and the words for an expected error; None for a defect, which keeps its traceback."""
+    if isinstance(error, CommandError):
+        return error.code, str(error)
+    if isinstance(error, KafkaException):
+        return ExitCode.BROKER, f"Kafka: {error.args[0].str() if error.args else error}"
+    if isinstance(error, OSError) and error.strerror is not None:
+        return ExitCode.FAILED, ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code, str(error)
+    return None
+
+
+class ExplainingGroup(TyperGroup):
+    """The root of the commands: tells expected errors in words and ends with their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command.
+
+        Raises:
+            typer.Exit: It failed for a reason that is expected.
+        """
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has seen enough. What is still buffered must not fail again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.OK) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except Exception as error:
+            explained = explain(error)
+            if explained is None:
+                raise
+            code, message = explained
+            note(f"dunning: {message}")
+            raise typer.Exit(code) from error
+        return result

@@ -1,0 +1,71 @@
+"""`dunning policy`: look at policies, and check them."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from streams.cli.console import Format, Output, note, print_json, print_line, print_table
+from streams.policy import load, shipped_names
+from streams.policy.schema import file_schema
+
+app = typer.Typer(no_args_is_help=True, help="Look at policies, and check them.")
+
+PolicyArgument = Annotated[
+    str, typer.Argument(metavar="NAME|FILE", help="A shipped policy's name, or a policy's file or directory.")
+]
+
+
+class DocumentFormat(StrEnum):
+    """How a policy is printed."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+@app.command("list")
+def list_policies(output: Output = Format.TABLE) -> None:
+    """Name the shipped policies and their versions."""
+    policies = [{"name": name, "version": load(name).version} for name in shipped_names()]
+    if output is Format.TABLE:
+        print_table(("name", "version"), ((each["name"], each["version"]) for each in policies))
+    elif output is Format.JSON:
+        print_json(policies)
+    else:
+        for each in policies:
+            print_line(f'{{"name":"{each["name"]}","version":"{each["version"]}"}}')
+
+
+@app.command()
+def show(
+    policy: PolicyArgument,
+    output: Annotated[
+        DocumentFormat, typer.Option("--output", "-o", help="The language of the document.")
+    ] = DocumentFormat.YAML,
+) -> None:
+    """Print a whole policy: settings, defaults and texts.
+
+    What it prints can be given back wherever a policy is asked for, and has the same version.
+    """
+    loaded = load(policy)
+    document = loaded.as_yaml() if output is DocumentFormat.YAML else loaded.as_json()
+    print_line(document.removesuffix("\n"))
+
+
+@app.command()
+def check(policy: PolicyArgument) -> None:
+    """Check a policy as a whole.
+
+    Every problem is named by its path in the document; if there is one, the exit code is 4. Warnings go to
+    standard error and do not fail.
+    """
+    loaded = load(policy)
+    for warning in loaded.warnings:
+        note(f"warning: {warning}")
+    print_line(f"{loaded.source}: policy {loaded.policy.name}, version {loaded.version}, is sound")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy's file, for editors and for checks elsewhere."""
+    print_json(file_schema())

@@ -1,0 +1,46 @@
+"""`dunning simulate`: a history through the pure domain, in virtual time."""
+
+from typing import Annotated
+
+import typer
+
+from streams.cli.console import Format, Output
+from streams.cli.histories import HistoryArgument, load_history
+from streams.cli.outputs import print_outputs
+from streams.cli.parameters import Outages, TickEvery, Until
+from streams.lab.simulate import simulate as run
+from streams.lab.ticks import DEFAULT_TICK_INTERVAL
+from streams.policy import load
+
+PolicyOption = Annotated[
+    str,
+    typer.Option(
+        "--policy",
+        "-p",
+        metavar="NAME|FILE",
+        help="A shipped policy's name, or a policy's file or directory.",
+    ),
+]
+
+
+def simulate(
+    history: HistoryArgument,
+    *,
+    policy: PolicyOption = "care",
+    until: Until = None,
+    tick_every: TickEvery = DEFAULT_TICK_INTERVAL,
+    outage: Outages = None,
+    output: Output = Format.JSONL,
+) -> None:
+    """Run a history through a policy in virtual time: no Kafka, no waiting.
+
+    Prints the notification commands, account commands and decisions in order: for each input its commands,
+    then the decision that explains them. The same history published to a worker that runs the same policy
+    (`dunning publish`) leads to the same ones.
+
+    Without --until it goes on until nothing is due any more.
+    """
+    loaded = load(policy)
+    arrivals = load_history(history)
+    outputs = run(arrivals, loaded, until=until, tick_every=tick_every, outages=outage or ())
+    print_outputs(outputs, output)

@@ -1,0 +1,143 @@
+"""The pure simulator: a history, a policy and virtual time in, commands and decisions out.
+
+It does exactly what a worker does with the same history published in the same virtual time (see
+`streams.lab.publish`): an event's clock is the highest tick so far or its own arrival, whichever is later; a
+tick is handled after all that has arrived up to it; at a tick the customers that are due come one after
+another, by due time and id. A tick at which nobody is due changes nothing, so it is left out.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+
+from streams.dunning.commands import Command, DecisionRecord, InputReference
+from streams.dunning.decide import decision_record
+from streams.dunning.events import Input, Tick
+from streams.dunning.state import CustomerState
+from streams.lab.ticks import DEFAULT_TICK_INTERVAL, Outage, TickGrid
+from streams.messages.history import Arrival
+from streams.messages.topics import TICKS, topic_of
+from streams.policy.loading import LoadedPolicy
+
+Output = Command | DecisionRecord
+"""What one input leads to: its commands in order, then the decision that explains them."""
+
+HORIZON = timedelta(days=3653)
+"""Ten years: without a given end a simulation stops this long after its last event, whatever is still due."""
+
+
+class Simulator:
+    """One virtual worker, moved by hand: events are given to it one by one, ticks up to a moment.
+
+    Attributes:
+        grid: when it ticks.
+        clock: the highest tick so far; None before the first one.
+    """
+
+    def __init__(self, policy: LoadedPolicy, grid: TickGrid) -> None:
+        self.grid = grid
+        self.clock: datetime | None = None
+        self._policy = policy
+        self._states: dict[str, CustomerState] = {}
+        # Due time and customer. An entry counts only while the state still says the same due time.
+        self._agenda: list[tuple[datetime, str]] = []
+
+    def state(self, customer_id: str) -> CustomerState | None:
+        """What is kept of a customer, None if nothing."""
+        return self._states.get(customer_id)
+
+    @property
+    def customers(self) -> int:
+        """How many customers something is kept of."""
+        return len(self._states)
+
+    def arrive(self, arrival: Arrival) -> Iterator[Output]:
+        """Decide upon an event. The ticks before its arrival are the caller's to have made."""
+        event, clock = arrival.event, arrival.arrived_at
+        if self.clock is not None and self.clock > clock:
+            clock = self.clock
+        reference = InputReference(kind=topic_of(event).kind, event_id=event.event_id)
+        return self._decide(event.customer_id, event, clock, reference)
+
+    def tick_until(self, moment: datetime) -> Iterator[Output]:
+        """All ticks up to the moment (included) that have something to do."""
+        while (tick := self.next_tick()) is not None and tick <= moment:
+            self.clock = tick
+            for customer_id in self._due(tick):
+                yield from self._decide(customer_id, Tick(tick), tick, InputReference(kind=TICKS.kind))
+        last = self.grid.last_until(moment)
+        if self.clock is None or last > self.clock:
+            self.clock = last
+
+    def next_tick(self) -> datetime | None:
+        """The next tick at which a customer is due; None if there will be none."""
+        while self._agenda:
+            due, customer_id = self._agenda[0]
+            if self._states[customer_id].next_due == due:
+                if self.clock is not None:
+                    due = max(due, self.clock + self.grid.interval)
+                return self.grid.first_from(due)
+            heappop(self._agenda)
+        return None
+
+    def _due(self, tick: datetime) -> list[str]:
+        """Takes the customers that are due from the agenda, in order of due time and id."""
+        found: dict[str, None] = {}
+        while self._agenda and self._agenda[0][0] <= tick:
+            due, customer_id = heappop(self._agenda)
+            if self._states[customer_id].next_due == due:
+                found[customer_id] = None
+        return list(found)
+
+    def _decide(
+        self, customer_id: str, event: Input, clock: datetime, reference: InputReference
+    ) -> Iterator[Output]:
+        decision = self._policy.decide(self._states.get(customer_id), event, clock)
+        self._states[customer_id] = decision.state
+        if decision.state.next_due is not None:
+            heappush(self._agenda, (decision.state.next_due, customer_id))
+        yield from decision.commands
+        record = decision_record(decision, reference, self._policy.policy)
+        if record is not None:
+            yield record
+
+
+def simulate(
+    history: Iterable[Arrival],
+    policy: LoadedPolicy,
+    until: datetime | None = None,
+    tick_every: timedelta = DEFAULT_TICK_INTERVAL,
+    outages: Sequence[Outage] = (),
+) -> Iterator[Output]:
+    """What a worker would send and say for a history, in order.
+
+    Args:
+        history: the events; they are put in order of their arrival, equal ones as they come.
+        policy: what decides.
+        until: the end (UTC, included): neither events nor ticks later than it. By default it goes on until
+            nothing is due any more, at most `HORIZON` after the last event.
+        tick_every: how far ticks lie apart, whole milliseconds.
+        outages: times without a worker.
+
+    Raises:
+        RenderError: a message cannot be written from its template.
+        ValueError: `tick_every` is not a positive number of whole milliseconds.
+    """
+    arrivals = sorted(history, key=lambda arrival: arrival.arrived_at)
+    return _run(arrivals, Simulator(policy, TickGrid(tick_every, outages)), until)
+
+
+def _run(arrivals: Sequence[Arrival], simulator: Simulator, until: datetime | None) -> Iterator[Output]:
+    if not arrivals:
+        return
+    end = until if until is not None else arrivals[-1].arrived_at + HORIZON
+    reached: datetime | None = None
+    for arrival in arrivals:
+        if arrival.arrived_at > end:
+            break
+        if arrival.arrived_at != reached:
+            # A tick comes after all that has arrived up to it: those before this moment are due now.
+            yield from simulator.tick_until(arrival.arrived_at - timedelta.resolution)
+            reached = arrival.arrived_at
+        yield from simulator.arrive(arrival)
+    yield from simulator.tick_until(end)
