@@ -1,0 +1,223 @@
+"""The worker's settings: read from the environment (`DUNNING_*`), checked as a whole, printable."""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.engine import ConfigurationError, EngineSettings
+
+PREFIX = "DUNNING_"
+
+# Read by the local broker and by the tests, not by a worker.
+_NOT_OURS = ("DUNNING_CACHE_DIRECTORY", "DUNNING_TEST_")
+
+_MASK = "********"
+
+
+class SettingsError(Exception):
+    """Settings that cannot work.
+
+    Attributes:
+        problems: all of them, one sentence each, with the variable's name.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """Everything that differs between one deployment and another. A field is `DUNNING_` and its name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_parse_none_str="none",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    """Kafka brokers, `host:port`, several separated by commas."""
+    application_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dunning"
+    """Consumer group, and prefix of changelog topics and of transactional ids."""
+    instance_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "0"
+    """This worker among the group's: a stable name, such as the pod's. Two running workers differ in it."""
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
+    """Goes before the name of every topic: several environments, or a demonstration, on one cluster."""
+    policy: str = "care"
+    """A shipped policy's name, or the path of a policy file."""
+    ticks: Literal["worker", "external"] = "worker"
+    """Who moves the clock: the workers, by the time of day, or somebody else (virtual time)."""
+    tick_interval_seconds: Annotated[float, Field(ge=0.05, le=60)] = 1.0
+    """How often a worker sends a tick."""
+    store: Literal["rocksdb", "memory"] = "rocksdb"
+    """Where tables are kept: on disk (a restart reads what it missed), or in memory (it reads all)."""
+    data_directory: Path = Path("var/state")
+    """Where the tables on disk lie; used with `store=rocksdb`."""
+    static_membership: bool = True
+    """A restart within the session timeout costs no rebalance; one that is gone for good is waited for."""
+    session_timeout_seconds: Annotated[float, Field(ge=1, le=1800)] = 30.0
+    """After so long without a heartbeat, the other workers take over."""
+    max_records: Annotated[int, Field(ge=1, le=100_000)] = 4_000
+    """Records in one transaction, at most."""
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often a record that fails is tried alone before it goes to the dead letters."""
+    gather_seconds: Annotated[float, Field(ge=0, le=1)] = 0.002
+    """How long a poll that found something waits for more: latency against throughput."""
+    stuck_after_seconds: Annotated[float, Field(ge=1)] = 120.0
+    """No progress though there is lag, for so long: the process ends."""
+    changelog_replication: Annotated[int, Field(ge=1, le=10)] = 1
+    """Replication factor of the changelog topics that a worker creates; 3 in production."""
+    metrics_host: str = "127.0.0.1"
+    """Address of the Prometheus endpoint; loopback unless told otherwise."""
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = 9_464
+    """Port of the Prometheus endpoint; 0 takes any free one, `none` turns it off."""
+    bad_record_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The worker stops when more than this share of the recent records is bad."""
+    bad_record_window: Annotated[int, Field(ge=10, le=100_000)] = 200
+    """How many records are recent."""
+    bad_record_minimum: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """So many records have to be seen before the share counts."""
+    occurred_ahead_seconds: Annotated[float, Field(ge=0)] = 3_600.0
+    """A record whose `occurred_at` is further ahead of its own timestamp is bad."""
+    occurred_before_days: Annotated[float, Field(gt=0)] = 400.0
+    """A record whose `occurred_at` is further before its own timestamp is bad."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to Kafka."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """With a `SASL_` protocol."""
+    sasl_username: str | None = None
+    """With a `SASL_` protocol."""
+    sasl_password: SecretStr | None = None
+    """With a `SASL_` protocol."""
+    ssl_ca_location: Path | None = None
+    """Certificate authorities, PEM; the system's if not set."""
+    ssl_certificate_location: Path | None = None
+    """This client's certificate, PEM, where the broker asks for one."""
+    ssl_key_location: Path | None = None
+    """This client's key, PEM."""
+    ssl_key_password: SecretStr | None = None
+    """Of the client's key."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least severe log lines that are shown."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Settings":
+        """Check what more than one setting decides."""
+        problems: list[str] = []
+        if self.security_protocol.startswith("SASL"):
+            problems += [
+                f"{PREFIX}{name.upper()} is not set, though the protocol is {self.security_protocol}"
+                for name in ("sasl_mechanism", "sasl_username", "sasl_password")
+                if getattr(self, name) is None
+            ]
+        if (self.ssl_certificate_location is None) != (self.ssl_key_location is None):
+            problems.append(
+                f"{PREFIX}SSL_CERTIFICATE_LOCATION and {PREFIX}SSL_KEY_LOCATION go together: set both or none"
+            )
+        if self.bad_record_minimum > self.bad_record_window:
+            problems.append(f"{PREFIX}BAD_RECORD_MINIMUM is more than {PREFIX}BAD_RECORD_WINDOW")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def kafka_properties(self) -> dict[str, str]:
+        """The security settings as librdkafka names them; what is not set is left out."""
+        properties: dict[str, Any] = {
+            "security.protocol": self.security_protocol.lower(),
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password and self.sasl_password.get_secret_value(),
+            "ssl.ca.location": self.ssl_ca_location,
+            "ssl.certificate.location": self.ssl_certificate_location,
+            "ssl.key.location": self.ssl_key_location,
+            "ssl.key.password": self.ssl_key_password and self.ssl_key_password.get_secret_value(),
+        }
+        return {name: str(value) for name, value in properties.items() if value is not None}
+
+    def topic(self, name: str) -> str:
+        """The name that a topic of the contract has on this cluster."""
+        return self.topic_prefix + name
+
+    def engine(self, tick_topic: str) -> EngineSettings:
+        """The engine's part of the settings.
+
+        Raises:
+            ConfigurationError: the engine refuses some of them.
+        """
+        return EngineSettings(
+            application_id=self.application_id,
+            bootstrap_servers=self.bootstrap_servers,
+            instance_id=self.instance_id,
+            data_directory=self.data_directory,
+            store=self.store,
+            static_membership=self.static_membership,
+            session_timeout_seconds=self.session_timeout_seconds,
+            max_records=self.max_records,
+            max_attempts=self.max_attempts,
+            gather_seconds=self.gather_seconds,
+            stuck_after_seconds=self.stuck_after_seconds,
+            changelog_replication=self.changelog_replication,
+            tick_topic=self.topic(tick_topic),
+            tick_interval_seconds=self.tick_interval_seconds if self.ticks == "worker" else None,
+            client=self.kafka_properties,
+        )
+
+    def printable(self) -> dict[str, str]:
+        """Every setting by its variable's name, with secrets masked."""
+        shown: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            text = "none" if value is None else str(value)
+            shown[f"{PREFIX}{name.upper()}"] = _MASK if isinstance(value, SecretStr) else text
+        return shown
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` go before it.
+
+    Raises:
+        SettingsError: some are wrong, or a variable with our prefix is none of ours.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = os.environ if environment is None else environment
+    problems = [_unknown(name, known) for name in sorted(given) if _is_unknown(name, known)]
+    if environment is not None:
+        prefixed = {name: value for name, value in given.items() if name in known}
+        overrides = {
+            **{
+                name.removeprefix(PREFIX).lower(): None if value == "none" else value
+                for name, value in prefixed.items()
+            },
+            **overrides,
+        }
+    settings = None
+    try:
+        settings = Settings(**overrides)
+        settings.engine("ticks")
+    except ValidationError as error:
+        for each in error.errors():
+            name = "".join(f"{PREFIX}{part}".upper() for part in each["loc"][:1])
+            message = each["msg"].removeprefix("Value error, ")
+            problems += [f"{name}: {line}" if name else line for line in message.split("\n")]
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems or settings is None:
+        raise SettingsError(tuple(problems))
+    return settings
+
+
+def _is_unknown(name: str, known: set[str]) -> bool:
+    return name.startswith(PREFIX) and name not in known and not name.startswith(_NOT_OURS)
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else "")
