@@ -132,9 +132,9 @@ class DeadLetterLimit:
 
     The worker should then stop with its round aborted: otherwise a wrong schema or topic would, in minutes,
     move a whole topic into the dead letters. It looks at the last `window` records; until `minimum` have
-    been seen nothing is said, so that a few bad ones after a start do not stop it. The window starts empty with the
-    process: a supervisor that starts it again at once lets up to `minimum` more through each time, unless the
-    exit code tells it not to.
+    been seen nothing is said, so that a few bad ones after a start do not stop it. The window starts empty
+    with the process: a supervisor that starts it again at once lets up to `minimum` more through each time,
+    unless the exit code tells it not to.
 
     Args:
         window: how many records are looked at.

@@ -6,7 +6,8 @@ must, with `arrived_at` in the place of the record's timestamp; there is no key.
 Ticks are not in a history: whoever runs it makes them.
 
 Lines that are written have `type` first, then the fields in the order of the struct, absent ones as null;
-only within `outcomes` of a decision are fields left out that do not apply. Times are RFC 3339 in UTC with `Z`.
+only within `outcomes` of a decision are fields left out that do not apply. Times are RFC 3339 in UTC, with
+`Z`.
 """
 
 import re

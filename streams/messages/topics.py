@@ -72,7 +72,7 @@ class Topic(Struct, frozen=True, kw_only=True, dict=True):
     cleanup: Cleanup = Cleanup.DELETE
     retention_ms: int = _RETENTION_OF_INPUTS_MS
     retention_reason: str = (
-        "35 days: an outage of two weeks, and as much again to find a mistake and read the inputs once more"
+        "an outage of two weeks, and as much again to find a mistake and read the inputs once more"
     )
     partitions: int = DEFAULT_PARTITIONS
 
@@ -142,7 +142,7 @@ TOPICS: tuple[Topic, ...] = (
         cleanup=Cleanup.COMPACT,
         retention_ms=_UNLIMITED,
         retention_reason=(
-            "compacted: a new deployment needs the last profile of every customer, however old, and no other"
+            "a new deployment needs the last profile of every customer, however old, and no other"
         ),
     ),
     _input(
@@ -162,21 +162,21 @@ TOPICS: tuple[Topic, ...] = (
         commands.NotificationCommand,
         "Asks a notification service to contact a customer.",
         14 * _DAY_MS,
-        "14 days: a command is void at `expires_at`, and a service that was down longer must not send it",
+        "a command is void at `expires_at`, and a service that was down longer must not send it",
     ),
     _output(
         "dunning.account-command.v1",
         commands.AccountCommand,
         "Asks for a subscription to be suspended, reactivated or looked at.",
         35 * _DAY_MS,
-        "35 days: a suspension or reactivation stays true until it is carried out",
+        "a suspension or reactivation stays true until it is carried out",
     ),
     _output(
         "dunning.decision.v1",
         commands.DecisionRecord,
         "The reason for everything sent and everything not sent.",
         400 * _DAY_MS,
-        "400 days: a question about a case may come a year after it, with the yearly renewal",
+        "a question about a case may come a year after it, with the yearly renewal",
     ),
     Topic(
         name="dunning.dlq.v1",
@@ -186,7 +186,7 @@ TOPICS: tuple[Topic, ...] = (
         purpose="Records that cannot be used, unchanged, with the reason and the origin in headers.",
         key="as it came; may be null",
         retention_reason=(
-            "35 days: time to mend and send again; not for ever, since a record may be here for a card number"
+            "time to mend and send again; not for ever, since a record may be here for a card number"
         ),
     ),
 )
