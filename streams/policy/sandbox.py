@@ -79,6 +79,9 @@ OWN_FILTERS: dict[str, Callable[..., str]] = {
 """What a template may format: `amount_minor | money(currency)`, `renews_on | date` (or `long_date`),
 `exp_month | month_name`, `card_brand | brand`."""
 
+FILTER_NAMES = frozenset({*_JINJA_FILTERS, *OWN_FILTERS})
+"""Every filter that a text may use."""
+
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, tightened: nothing is callable, and what may grow is refused at run time too."""

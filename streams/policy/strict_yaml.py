@@ -25,6 +25,12 @@ MAX_CHARACTERS = 2_000_000
 MAX_DEPTH = 32
 """Deeper than any policy by far, and shallow enough for the recursion."""
 
+MAX_DIGITS = 18
+"""Longer whole numbers stay text, which no setting takes for a number."""
+
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset({"map", "seq", "str", "null", "bool", "int", "float"})
+
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -34,13 +40,13 @@ class _PlainLoader(_Loader):  # type: ignore[misc,valid-type]
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own)
 
 
-_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
-_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
+_PlainLoader.add_implicit_resolver(_TAG + "null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+_PlainLoader.add_implicit_resolver(_TAG + "bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
 _PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789")
+    _TAG + "int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789")
 )
 _PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^-?[0-9]+\.[0-9]+$"), list("-0123456789")
+    _TAG + "float", re.compile(r"^-?[0-9]+\.[0-9]+$"), list("-0123456789")
 )
 
 
@@ -56,10 +62,16 @@ def parse(text: str, source: str) -> tuple[Any, Locations]:
     if text.lstrip().startswith("{"):
         # JSON escapes characters outside the basic plane as pairs, which YAML does not join again.
         try:
-            return json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, source)), {}
-        except json.JSONDecodeError:
+            document = json.loads(
+                text, object_pairs_hook=lambda pairs: _unique(pairs, source), parse_constant=_no_number
+            )
+        except (ValueError, RecursionError):
             pass  # A flow mapping of YAML, or broken: YAML's message fits both.
+        else:
+            _refuse_json(document, source)
+            return document, {}
     try:
+        _refuse_depth(text, source)
         node = yaml.compose(text, Loader=_PlainLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -74,6 +86,42 @@ def parse(text: str, source: str) -> tuple[Any, Locations]:
     if reader.problems:
         raise PolicyError(source, reader.problems)
     return value, reader.locations
+
+
+def _refuse_depth(text: str, source: str) -> None:
+    """Composing recurses in C without a limit, so the depth is counted on the flat events before."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_PlainLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            mark = event.start_mark
+            where = f"{source}:{mark.line + 1}:{mark.column + 1}"
+            raise PolicyError(source, [Problem("", f"is nested deeper than {MAX_DEPTH} levels", location=where)])
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_json(document: Any, source: str) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    if level:
+        raise PolicyError(source, [Problem("", f"is nested deeper than {MAX_DEPTH} levels")])
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        problem = Problem("", "has half a character: a `\\ud800` without its other half")
+        raise PolicyError(source, [problem]) from error
 
 
 def _unique(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
@@ -100,14 +148,18 @@ class _Reader:
             self._refuse(node, path, "is an alias (`*name`)", "write the value out, or use `extends`")
             return None
         self._seen.add(id(node))
-        if len(path) > MAX_DEPTH:
-            self._refuse(node, path, f"is nested deeper than {MAX_DEPTH} levels", "")
+        if node.tag.removeprefix(_TAG) not in _TAGS:
+            self._refuse(node, path, f"has the tag `{node.tag}`", "a policy uses no YAML tags")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._map(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        try:
+            return self._scalar(node)
+        except ValueError:
+            self._refuse(node, path, "does not fit its tag", "a policy uses no YAML tags")
+            return None
 
     def _map(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -123,22 +175,20 @@ class _Reader:
             self.locations[(*path, key)] = f"{self._source}:{key_node.start_mark.line + 1}"
         return result
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+    @staticmethod
+    def _scalar(node: yaml.Node) -> Any:
         text: str = node.value
-        match node.tag.removeprefix("tag:yaml.org,2002:"):
-            case "str":
-                return text
+        match node.tag.removeprefix(_TAG):
             case "null":
                 return None
             case "bool":
                 return text == "true"
-            case "int":
+            case "int" if len(text) <= MAX_DIGITS:
                 return int(text)
             case "float":
                 return float(text)
-            case tag:
-                self._refuse(node, path, f"has the tag `{tag}`", "a policy uses no YAML tags")
-                return None
+            case _:
+                return text
 
     def _refuse(self, node: yaml.Node, path: Path, message: str, hint: str) -> None:
         mark = node.start_mark
@@ -159,7 +209,7 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    return dumper.represent_scalar(_TAG + "str", value, style="|" if "\n" in value else None)
 
 
 _PlainDumper.add_representer(str, _text)
