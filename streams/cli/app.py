@@ -1,24 +1,51 @@
 """The `dunning` command as a whole: everything that a person does with the engine, from one place."""
 
-import typer
+from importlib import import_module
+from typing import Any
 
-from streams.cli import policy, simulate
+import typer
+from typer.main import get_command
+
 from streams.cli.errors import ExplainingGroup
 from streams.cli.exit_codes import MEANINGS
 
-_HELP = """Ask customers, kindly and in time, to fix a payment: an exactly-once dunning engine.
-
-Data goes to standard output, everything else to standard error. Settings are the DUNNING_* variables of
-the environment; `dunning settings` shows them.
-"""
+COMMANDS: dict[str, str] = {
+    "simulate": "streams.cli.simulate",
+    "policy": "streams.cli.policy",
+    "demo": "streams.cli.demo",
+    "kafka": "streams.cli.kafka",
+    "topics": "streams.cli.topics",
+    "worker": "streams.cli.worker",
+    "publish": "streams.cli.publish",
+    "tail": "streams.cli.tail",
+    "settings": "streams.cli.settings",
+}
+"""Each command and the module whose `app` it is, in the order of the help."""
 
 # The line with the backspace keeps the help from joining the lines.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())
 
+
+class Commands(ExplainingGroup):
+    """Imports a command when it is used: `simulate` need not wait for Kafka's and Faust's modules."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        """All commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
+        """The command of that name; None if there is none."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command = get_command(import_module(module).app)
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
     name="dunning",
-    cls=ExplainingGroup,
-    help=_HELP,
+    cls=Commands,
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -26,5 +53,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-app.command("simulate", short_help="Run a history through a policy in virtual time.")(simulate.simulate)
-app.add_typer(policy.app, name="policy")
+
+@app.callback()
+def dunning() -> None:
+    """Ask customers, kindly and in time, to fix a payment: an exactly-once dunning engine.
+
+    Data goes to standard output, everything else to standard error. Settings are the DUNNING_* variables of
+    the environment; `dunning settings` shows them.
+    """

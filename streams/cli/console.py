@@ -1,17 +1,14 @@
 """Where the command line prints: data to standard output, all else to standard error."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
-
-from streams.messages.history import to_json_line
 
 PLAIN_WIDTH = 160
 """Columns of a table that goes to a file or a pipe, which have no width of their own."""
@@ -53,17 +50,17 @@ def print_line(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def print_json_lines(messages: Iterable[Struct]) -> None:
-    """Each message as one line of JSON, as it comes."""
-    for message in messages:
-        print_line(to_json_line(message))
+def print_json_lines(lines: Iterable[str]) -> None:
+    """Each object, given as a line of JSON, as it comes."""
+    for line in lines:
+        print_line(line)
 
 
-def print_json_array(messages: Iterable[Struct]) -> None:
-    """All messages as one JSON array, one to a line, as they come."""
+def print_json_array(lines: Iterable[str]) -> None:
+    """All objects, given as lines of JSON, as one array, as they come."""
     before = "[\n"
-    for message in messages:
-        sys.stdout.write(before + to_json_line(message))
+    for line in lines:
+        sys.stdout.write(before + line)
         before = ",\n"
     print_line("[]" if before == "[\n" else "\n]")
 
@@ -81,3 +78,22 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     data_console().print(table, markup=False)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], output: Format) -> None:
+    """Print rows that have the same names each, in the format that was asked for."""
+    if output is Format.TABLE:
+        print_table(rows[0] if rows else (), ([_cell(value) for value in row.values()] for row in rows))
+    elif output is Format.JSON:
+        print_json(rows)
+    else:
+        for row in rows:
+            print_line(msgspec.json.encode(row).decode())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return "; ".join(map(str, value)) or "-"
+    return str(value)

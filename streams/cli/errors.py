@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 from streams.broker import LocalKafkaError
 from streams.cli.console import note
 from streams.cli.exit_codes import ExitCode
+from streams.lab.fitness import UnfitTopicsError
+from streams.lab.lockstep import NoProgressError
 from streams.messages.history import HistoryError
 from streams.policy.errors import PolicyError
 
@@ -30,6 +32,8 @@ class CommandError(Exception):
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (HistoryError, ExitCode.HISTORY),
     (PolicyError, ExitCode.POLICY),
+    (UnfitTopicsError, ExitCode.TOPICS),
+    (NoProgressError, ExitCode.NO_WORKER),
     (LocalKafkaError, ExitCode.LOCAL_KAFKA),
 )
 

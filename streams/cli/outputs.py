@@ -7,6 +7,7 @@ from streams.cli.console import Format, print_json_array, print_json_lines, prin
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand, Reason
 from streams.lab.simulate import Output
 from streams.messages.currencies import MINOR_UNITS
+from streams.messages.history import to_json_line
 
 COLUMNS = ("time", "customer", "what", "about", "detail")
 """The columns of `row`."""
@@ -32,9 +33,9 @@ def money(amount_minor: int | None, currency: str | None) -> str:
 def print_outputs(outputs: Iterable[Output], output: Format) -> None:
     """Print commands and decisions in the format that was asked for."""
     if output is Format.JSONL:
-        print_json_lines(outputs)
+        print_json_lines(map(to_json_line, outputs))
     elif output is Format.JSON:
-        print_json_array(outputs)
+        print_json_array(map(to_json_line, outputs))
     else:
         print_table(COLUMNS, (line for each in outputs for line in row(each)))
 

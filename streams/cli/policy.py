@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.console import Format, Output, note, print_json, print_line, print_table
+from streams.cli.console import Format, Output, note, print_json, print_line, print_rows
 from streams.policy import load, shipped_names
 from streams.policy.schema import file_schema
 
-app = typer.Typer(no_args_is_help=True, help="Look at policies, and check them.")
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at policies, and check them.")
 
 PolicyArgument = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help="A shipped policy's name, or a policy's file or directory.")
@@ -26,14 +26,7 @@ class DocumentFormat(StrEnum):
 @app.command("list")
 def list_policies(output: Output = Format.TABLE) -> None:
     """Name the shipped policies and their versions."""
-    policies = [{"name": name, "version": load(name).version} for name in shipped_names()]
-    if output is Format.TABLE:
-        print_table(("name", "version"), ((each["name"], each["version"]) for each in policies))
-    elif output is Format.JSON:
-        print_json(policies)
-    else:
-        for each in policies:
-            print_line(f'{{"name":"{each["name"]}","version":"{each["version"]}"}}')
+    print_rows([{"name": name, "version": load(name).version} for name in shipped_names()], output)
 
 
 @app.command()

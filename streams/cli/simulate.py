@@ -12,6 +12,8 @@ from streams.lab.simulate import simulate as run
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL
 from streams.policy import load
 
+app = typer.Typer(rich_markup_mode=None)
+
 PolicyOption = Annotated[
     str,
     typer.Option(
@@ -23,6 +25,7 @@ PolicyOption = Annotated[
 ]
 
 
+@app.command(short_help="Run a history through a policy in virtual time.")
 def simulate(
     history: HistoryArgument,
     *,

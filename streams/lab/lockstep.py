@@ -71,6 +71,7 @@ class Lockstep:
     Args:
         client: properties of every Kafka client: servers, TLS, SASL.
         group: the worker's consumer group.
+        prefix: goes before the name of every topic.
         encoder: writes the values.
         grid: when ticks fall.
         partitions: how many each topic has.
@@ -84,6 +85,7 @@ class Lockstep:
         *,
         client: Mapping[str, Any],
         group: str,
+        prefix: str,
         encoder: Encoder,
         grid: TickGrid,
         partitions: int,
@@ -94,6 +96,7 @@ class Lockstep:
         self._encoder = encoder
         self._grid = grid
         self._group = group
+        self._prefix = prefix
         self._patience = patience_seconds
         self._report = report
         self._lanes = [_Lane(partition, grid.last_until(start)) for partition in range(partitions)]
@@ -166,7 +169,7 @@ class Lockstep:
         self._flush()
 
     def _send_event(self, lane: _Lane, arrival: Arrival) -> None:
-        topic = topic_of(arrival.event).name
+        topic = self._prefix + topic_of(arrival.event).name
         lane.targets[topic, lane.partition] = 0
         self._produce(
             topic=topic,
@@ -177,9 +180,10 @@ class Lockstep:
         )
 
     def _send_tick(self, lane: _Lane, tick: datetime) -> None:
-        lane.targets[TICKS.name, lane.partition] = 0
+        topic = self._prefix + TICKS.name
+        lane.targets[topic, lane.partition] = 0
         self._produce(
-            topic=TICKS.name,
+            topic=topic,
             value=self._encoder.encode(Tick(tick)),
             partition=lane.partition,
             timestamp=_milliseconds(tick),

@@ -1,0 +1,53 @@
+"""Kafka clients as commands make them from the settings."""
+
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streams.cli.errors import CommandError
+from streams.cli.exit_codes import ExitCode
+from streams.settings import Settings, SettingsError, load_settings
+
+CONNECT_SECONDS = 10.0
+"""How long a command waits for a broker that does not answer."""
+
+
+def command_settings(**overrides: Any) -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        CommandError: Some are wrong; all of them are named.
+    """
+    try:
+        return load_settings(**overrides)
+    except SettingsError as error:
+        raise CommandError("\n".join(error.problems), ExitCode.SETTINGS) from error
+
+
+def client_properties(settings: Settings) -> dict[str, Any]:
+    """What every client of a command is given."""
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        # The command tells by itself what went wrong; librdkafka would repeat it many times.
+        "log_level": 0,
+        **settings.kafka_properties,
+    }
+
+
+def connect(settings: Settings) -> AdminClient:
+    """An administrator of the brokers that the settings name.
+
+    Raises:
+        CommandError: They do not answer.
+    """
+    admin = AdminClient(client_properties(settings))
+    try:
+        admin.list_topics(timeout=CONNECT_SECONDS)
+    except KafkaException as error:
+        raise CommandError(
+            f"no Kafka answers at {settings.bootstrap_servers} ({error.args[0].str()}). "
+            "DUNNING_BOOTSTRAP_SERVERS says where it is; `dunning kafka start` starts a local one.",
+            ExitCode.BROKER,
+        ) from error
+    return admin

@@ -1,0 +1,38 @@
+"""`dunning worker`: one worker, until it is told to stop."""
+
+import logging
+import sys
+
+import typer
+
+from streams.app import build_app
+from streams.cli.clients import command_settings
+from streams.cli.console import note
+from streams.engine import FatalError, run_worker
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(short_help="Run one worker until it is told to stop.")
+def worker() -> None:
+    """Run one worker with the settings of the environment, until SIGTERM or Ctrl-C.
+
+    It finishes and commits what it has in hand, then leaves; a second signal ends it at once, which loses and
+    repeats nothing. Logs go to standard error.
+
+    Beside the common exit codes it ends with the engine's: 70 a defect, 78 settings or topics that cannot
+    work, 80 Kafka failed, 81 fenced by another worker, 82 a changelog is missing, 83 stuck, 84 the local
+    store failed.
+    """
+    settings = command_settings()
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=settings.log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        code = run_worker(build_app(settings))
+    except FatalError as error:
+        note(f"dunning: {error}")
+        code = error.exit_code
+    raise typer.Exit(code)
