@@ -1,13 +1,14 @@
 """The composition root: settings become a Faust app with its agents, tables and metrics."""
 
 from datetime import timedelta
+from importlib.metadata import version
 
 from streams.agents.customers import consume_events
 from streams.agents.desk import Desk, from_micros
 from streams.agents.rejects import Rejects
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
-from streams.engine import App, create_app
+from streams.engine import App, Observer, create_app
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.topics import DEAD_LETTERS, TICKS
@@ -17,8 +18,12 @@ from streams.policy import LoadedPolicy, load
 from streams.settings import Settings
 
 
+class WorkerMetrics(Metrics, Observer):
+    """The metrics, told by the engine what happens."""
+
+
 def build_app(
-    settings: Settings, *, policy: LoadedPolicy | None = None, metrics: Metrics | None = None
+    settings: Settings, *, policy: LoadedPolicy | None = None, metrics: WorkerMetrics | None = None
 ) -> App:
     """A worker's Faust app; it starts nothing.
 
@@ -32,7 +37,7 @@ def build_app(
         ConfigurationError: the engine refuses the settings.
     """
     policy = policy or load(settings.policy)
-    metrics = metrics or Metrics()
+    metrics = metrics or WorkerMetrics(version=version("dunning-streams"))
     encoder = Encoder()
     rejects = Rejects(
         settings.topic(DEAD_LETTERS.name),
@@ -41,7 +46,6 @@ def build_app(
             highest_share=settings.bad_record_share,
             minimum=settings.bad_record_minimum,
         ),
-        metrics,
     )
     app = create_app(
         settings.engine(TICKS.name),

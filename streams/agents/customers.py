@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncIterable
 
-from streams.agents.desk import Desk, from_micros
-from streams.dunning.events import Tick
+from streams.agents.desk import Desk
 from streams.engine import App, Batch
 from streams.messages.topics import INPUTS
 
@@ -14,12 +13,6 @@ def consume_events(app: App, desk: Desk) -> None:
     @app.agent(app.topic(*map(desk.topic, INPUTS)), name="customers")
     async def customers(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
-            clock = desk.clock
-            for record in batch:
-                event = desk.read(batch, record)
-                if event is None or isinstance(event, Tick):
-                    continue
-                before = desk.customers.get(event.customer_id)
-                decision = desk.decide(before, event, max(clock, from_micros(record.timestamp * 1_000)))
-                desk.keep(before, decision)
-                desk.emit(batch, record, event, decision)
+            with desk.sitting(batch) as sitting:
+                for record in batch:
+                    sitting.decide(record)

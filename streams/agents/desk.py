@@ -1,8 +1,11 @@
 """The desk that the agents work at: between a record and the domain, and between it and the topics."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from streams.agents.rejects import Rejects
@@ -16,7 +19,8 @@ from streams.messages.dead_letters import Stage
 from streams.messages.errors import BadRecord
 from streams.messages.headers import output_headers
 from streams.messages.topics import Topic, topic_named, topic_of
-from streams.ops.metrics import Metrics
+from streams.ops.facts import NO_CASES, CaseCounts, move_cases
+from streams.ops.metrics import Metrics, PartitionFacts
 from streams.policy import LoadedPolicy
 
 logger = logging.getLogger(__name__)
@@ -27,7 +31,10 @@ _MICROSECOND = timedelta(microseconds=1)
 RETRY_AFTER = timedelta(hours=1)
 """When a customer whose decision failed on a tick is looked at again."""
 
-_CLOCK_KEY = "clock"
+_DUE_IN_ONE_LOOK = 1_000
+"""Customers that a tick asks for at a time: bounds the list, not the tick."""
+
+_FACTS_KEY = "facts"
 
 
 def to_micros(moment: datetime) -> int:
@@ -56,9 +63,6 @@ class Desk:
         encoder: writes the outputs.
         rejects: takes what cannot be used.
         metrics: counts the rest.
-
-    Attributes:
-        customers: the state of each customer, and when each is due.
     """
 
     def __init__(
@@ -72,33 +76,36 @@ class Desk:
         rejects: Rejects,
         metrics: Metrics,
     ) -> None:
-        self.customers: Table[CustomerState] = app.Table(
+        self._customers: Table[CustomerState] = app.Table(
             "customers", codec=Codec(encode_state, decode_state), due=due_micros
         )
-        self._clocks: Table[datetime] = app.Table("clocks", codec=Codec(_encode_clock, _decode_clock))
+        # Of each partition: its clock, and how many cases stand where.
+        self._partitions: Table[PartitionFacts] = app.Table(
+            "partitions", codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(PartitionFacts).decode)
+        )
         self._policy = policy
         self._prefix = prefix
         self._decoder = decoder
         self._encoder = encoder
         self._rejects = rejects
         self._metrics = metrics
-
-    @property
-    def clock(self) -> datetime:
-        """The clock of the batch's partition: the highest tick that it has seen (UTC)."""
-        clock: datetime = self._clocks.get(_CLOCK_KEY, _EPOCH)
-        return clock
-
-    @clock.setter
-    def clock(self, clock: datetime) -> None:
-        self._clocks[_CLOCK_KEY] = clock
+        metrics.policy_in_force(policy.policy.name, policy.version)
+        metrics.recall_from(lambda number: self._partitions.committed(number, _FACTS_KEY))
 
     def topic(self, topic: Topic) -> str:
         """The name that a topic of the contract has on this cluster."""
         return self._prefix + topic.name
 
-    def _contract_name(self, record: Record) -> str:
-        return record.topic.removeprefix(self._prefix)
+    @contextmanager
+    def sitting(self, batch: Batch) -> Iterator["Sitting"]:
+        """Work through a batch; what has changed of its partition is kept when it is through."""
+        before = self._partitions.get(_FACTS_KEY) or PartitionFacts(clock=None, cases=NO_CASES)
+        sitting = Sitting(self, batch, before.clock or _EPOCH, before.cases)
+        yield sitting
+        facts = PartitionFacts(clock=sitting.clock if sitting.clock > _EPOCH else None, cases=sitting.cases)
+        if facts != before:
+            self._partitions[_FACTS_KEY] = facts
+            self._metrics.partition_moved(batch.partition, facts)
 
     def read(self, batch: Batch, record: Record) -> CustomerEvent | Tick | None:
         """The record's content; None for a bad one, which goes to the dead letters.
@@ -106,12 +113,12 @@ class Desk:
         Raises:
             TooManyBadRecordsError: too large a share of the recent records is bad.
         """
+        topic = record.topic.removeprefix(self._prefix)
         try:
-            event = self._decoder.decode(
-                self._contract_name(record), record.key, record.value, record.timestamp
-            )
+            event = self._decoder.decode(topic, record.key, record.value, record.timestamp)
         except BadRecord as error:
             self._rejects.reject(batch, record, error)
+            self._metrics.dead_letter(topic, error.code)
             return None
         self._rejects.accept()
         return event
@@ -120,22 +127,38 @@ class Desk:
         """What the policy makes of an input."""
         return self._policy.decide(state, event, clock)
 
-    def keep(self, before: CustomerState | None, decision: Decision) -> None:
-        """Keep the new state, if it is another."""
-        if decision.state is not before:
-            self.customers[decision.state.customer_id] = decision.state
-            self._metrics.customer_changed(before, decision.state)
+    def due(self, clock: datetime) -> Iterator[CustomerState]:
+        """Each customer of the batch's partition who is due, once: the longest due first.
+
+        Who is due again at once waits for the next tick.
+        """
+        seen: set[str] = set()
+        until = to_micros(clock)
+        while fresh := [
+            each for each in self._customers.due(until, _DUE_IN_ONE_LOOK + len(seen)) if each not in seen
+        ]:
+            seen.update(fresh)
+            for customer_id in fresh:
+                yield self._customers[customer_id]
+
+    def known(self, customer_id: str) -> CustomerState | None:
+        """What is kept of a customer of the batch's partition."""
+        state: CustomerState | None = self._customers.get(customer_id)
+        return state
+
+    def keep(self, state: CustomerState) -> None:
+        """Keep a customer's new state."""
+        self._customers[state.customer_id] = state
 
     def emit(self, batch: Batch, record: Record, event: CustomerEvent | Tick, decision: Decision) -> None:
         """Send the commands, and then the decision with its reasons."""
         reference = InputReference(
-            kind=topic_named(self._contract_name(record)).kind,
+            kind=topic_named(record.topic.removeprefix(self._prefix)).kind,
             event_id=None if isinstance(event, Tick) else event.event_id,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
         )
-        self._metrics.decided(reference.kind, decision)
         said = decision_record(decision, reference, self._policy.policy)
         if said is None:
             return
@@ -148,6 +171,13 @@ class Desk:
                 headers=output_headers(message, record.headers),
                 timestamp=to_micros(decision.clock) // 1_000,
             )
+
+    def count(self, event: CustomerEvent | Tick, before: CustomerState | None, decision: Decision) -> None:
+        """Count what was decided; it counts when the round is committed."""
+        if isinstance(event, Tick):
+            self._metrics.customer_due(decision)
+        else:
+            self._metrics.event_decided(event, before, decision)
 
     def put_off(
         self, batch: Batch, record: Record, state: CustomerState, clock: datetime, error: Exception
@@ -165,12 +195,54 @@ class Desk:
             headers=letter.headers,
             timestamp=letter.timestamp,
         )
-        self.customers[state.customer_id] = replace(state, next_due=clock + RETRY_AFTER)
+        self._metrics.dead_letter(record.topic.removeprefix(self._prefix), "processing_failed")
+        self.keep(replace(state, next_due=clock + RETRY_AFTER))
 
 
-def _encode_clock(clock: datetime) -> bytes:
-    return to_micros(clock).to_bytes(8, "big", signed=True)
+class Sitting:
+    """One batch being worked through.
 
+    Attributes:
+        clock: of its partition: the highest tick so far (UTC).
+        cases: of its partition: how many open cases stand where.
+    """
 
-def _decode_clock(data: bytes) -> datetime:
-    return from_micros(int.from_bytes(data, "big", signed=True))
+    __slots__ = ("_batch", "_desk", "cases", "clock")
+
+    def __init__(self, desk: Desk, batch: Batch, clock: datetime, cases: CaseCounts) -> None:
+        self._desk = desk
+        self._batch = batch
+        self.clock = clock
+        self.cases = cases
+
+    def decide(self, record: Record) -> None:
+        """Decide what has happened to a customer: its clock is the record's time, or later if a tick was."""
+        event = self._desk.read(self._batch, record)
+        if event is None or isinstance(event, Tick):
+            return
+        clock = max(self.clock, from_micros(record.timestamp * 1_000))
+        before = self._desk.known(event.customer_id)
+        self._conclude(record, event, before, self._desk.decide(before, event, clock))
+
+    def advance(self, record: Record) -> None:
+        """Move the clock by a tick, and decide all customers who are due. A tick of the past does nothing."""
+        tick = self._desk.read(self._batch, record)
+        if not isinstance(tick, Tick) or tick.now <= self.clock:
+            return
+        self.clock = tick.now
+        for before in self._desk.due(tick.now):
+            try:
+                decision = self._desk.decide(before, tick, tick.now)
+            except Exception as error:  # noqa: BLE001 - one customer must not stop the clock of all others
+                self._desk.put_off(self._batch, record, before, tick.now, error)
+            else:
+                self._conclude(record, tick, before, decision)
+
+    def _conclude(
+        self, record: Record, event: CustomerEvent | Tick, before: CustomerState | None, decision: Decision
+    ) -> None:
+        if decision.state is not before:
+            self._desk.keep(decision.state)
+            self.cases = move_cases(self.cases, before, decision.state)
+        self._desk.count(event, before, decision)
+        self._desk.emit(self._batch, record, event, decision)

@@ -2,8 +2,7 @@
 
 from streams.engine import Batch, ConfigurationError, Output, Record
 from streams.messages.dead_letters import DeadLetterLimit, Stage, dead_letter
-from streams.messages.errors import BadRecord, BadRecordCode
-from streams.ops.metrics import Metrics
+from streams.messages.errors import BadRecord
 
 
 class TooManyBadRecordsError(ConfigurationError):
@@ -16,13 +15,11 @@ class Rejects:
     Args:
         topic: where dead letters go.
         limit: when there are too many.
-        metrics: counts them.
     """
 
-    def __init__(self, topic: str, limit: DeadLetterLimit, metrics: Metrics) -> None:
+    def __init__(self, topic: str, limit: DeadLetterLimit) -> None:
         self._topic = topic
         self._limit = limit
-        self._metrics = metrics
 
     def accept(self) -> None:
         """A record was good."""
@@ -55,8 +52,6 @@ class Rejects:
         return (self.letter(record, error, Stage.DECIDE),)
 
     def letter(self, record: Record, error: BaseException, stage: Stage) -> Output:
-        """The record as a dead letter, counted by its reason."""
-        code = error.code if isinstance(error, BadRecord) else BadRecordCode.PROCESSING_FAILED
-        self._metrics.dead_letter(code)
+        """The record as a dead letter."""
         key, value, headers, timestamp = dead_letter(record, error, stage)
         return Output(self._topic, key, value, headers, timestamp)
