@@ -4,7 +4,6 @@ Each text is read (syntax, names, what the sandbox refuses) and rendered with sa
 message can be given, in every locale and channel.
 """
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -30,7 +29,6 @@ from streams.policy.usage import Use, reachable_channels, uses
 
 _SUBJECT_NEEDED = frozenset({Channel.EMAIL, Channel.PUSH})
 _NO_SUBJECT = frozenset({Channel.SMS, Channel.PHONE, Channel.IN_APP})
-_NOTHING = re.compile(r"\bNone\b")
 
 
 class _Place(Struct, frozen=True):
@@ -75,7 +73,7 @@ def _locales(policy: Policy, content: Content) -> Iterator[Problem]:
     for locale in content.texts:
         if parse_locale(locale) is None:
             yield Problem(f"content.{locale}", "is not a locale that is known", "BCP 47, like en or de-AT")
-    if not content.locale_chain(policy.default_locale):
+    if not content.locale_chain(policy.default_locale) and parse_locale(policy.default_locale) is not None:
         written = ", ".join(content.texts)
         yield Problem(
             "default_locale", f"there is no content in `{policy.default_locale}`", f"there is: {written}"
@@ -129,6 +127,8 @@ def _syntax(path: str, text: Text, kinds: set[MessageKind]) -> Iterator[Problem]
             yield Problem(
                 f"{path}.{part}", what, "a message has variables, conditions, loops and filters only"
             )
+        if refused:
+            continue
         known = _known_names(kinds)
         for name in sorted(meta.find_undeclared_variables(tree) - known):
             hint = _nearest(name, known) or f"known here: {', '.join(sorted(known))}"
@@ -166,9 +166,6 @@ def _rendered(place: _Place, content: Content, command: NotificationCommand) -> 
             continue
         if not written:
             yield Problem(f"{place.path}.{part}", "is empty when rendered", _given(command))
-        if _NOTHING.search(written):
-            hint = "put `{% if name %}` around a variable that may be absent"
-            yield Problem(f"{place.path}.{part}", "says None", hint)
     yield from _lengths(place.path, rendered)
 
 

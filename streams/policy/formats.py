@@ -1,5 +1,6 @@
 """Money and dates as the customer's language writes them."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -20,6 +21,9 @@ MINOR_UNIT_DIGITS = {
 }
 """Digits of the minor unit where they are not two: ISO 4217, list one. Not Babel's own numbers: CLDR rounds
 by custom (no cents for RSD or LBP), which would put the decimal point in the wrong place."""
+
+_LETTER_BESIDE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+"""CLDR sets a space between a currency's letters and the number (`KWD 1.000`), which Babel leaves out."""
 
 
 @lru_cache(maxsize=1024)
@@ -45,7 +49,7 @@ def money(minor_units: int, currency: str, locale: Locale) -> str:
     pattern.frac_prec = (digits, digits)
     amount = Decimal(minor_units).scaleb(-digits)
     text: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
-    return text
+    return _LETTER_BESIDE_DIGIT.sub("\u00a0", text)
 
 
 @lru_cache(maxsize=4096)

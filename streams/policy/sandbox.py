@@ -6,11 +6,12 @@ thereby run a program, or stop one.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from typing import Any
 
 from babel import Locale
 from jinja2 import StrictUndefined, nodes, pass_context
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -44,7 +45,11 @@ _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Mul: "multiplies",
     nodes.Pow: "uses powers",
     nodes.Mod: "uses `%`",
+    # Joining would turn what is absent into the word None unseen.
+    nodes.Concat: "joins with `~`",
 }
+
+_LOOKED_AT: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem)
 
 
 def _money(context: Context, minor_units: Any, currency: str) -> str:
@@ -69,6 +74,26 @@ def _locale(context: Context) -> Locale:
     return locale
 
 
+def _never_absent(jinja_filter: Callable[..., Any]) -> Callable[..., Any]:
+    """Jinja's text filters make the word None of what is absent: ours refuse it."""
+    position = 1 if hasattr(jinja_filter, "jinja_pass_arg") else 0
+
+    @wraps(jinja_filter)
+    def filtered(*values: Any, **options: Any) -> Any:
+        return jinja_filter(
+            *values[:position], _present(values[position]), *values[position + 1 :], **options
+        )
+
+    return filtered
+
+
+def _present(value: Any) -> Any:
+    """What is about to be written, if there is something to write."""
+    if value is None:
+        raise UndefinedError("a value that may be absent is written; put `{% if name %}` around it")
+    return value
+
+
 OWN_FILTERS: dict[str, Callable[..., str]] = {
     "money": pass_context(_money),
     "date": pass_context(_short_date),
@@ -89,10 +114,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
+        super().__init__(
+            undefined=StrictUndefined,
+            finalize=_present,
+            autoescape=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self.globals.clear()
         self.filters.clear()
-        self.filters.update({name: FILTERS[name] for name in _JINJA_FILTERS})
+        self.filters.update({name: _never_absent(FILTERS[name]) for name in _JINJA_FILTERS})
         self.filters.update(OWN_FILTERS)
 
     def is_safe_callable(self, obj: Any) -> bool:  # noqa: ARG002, D102 (Jinja's hook)
@@ -103,19 +134,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def refusals(self, tree: nodes.Template) -> Iterator[str]:
         """What in a parsed template is not for messages, in words, whether or not it would ever run."""
-        for kind, what in _REFUSED.items():
-            for node in tree.find_all(kind):
+        for node in tree.find_all(_LOOKED_AT):
+            what = _REFUSED.get(type(node)) or self._refusal(node)
+            if what:
                 yield f"{what} on line {node.lineno}"
-        for used in tree.find_all((nodes.Filter, nodes.Test)):
-            there_is: Mapping[str, object] = self.filters if isinstance(used, nodes.Filter) else self.tests
-            if used.name not in there_is:
-                yield f"uses `{used.name}`, which there is not, on line {used.lineno}"
-        names = [(node.attr, node.lineno) for node in tree.find_all(nodes.Getattr)]
-        names += [(_constant(node.arg), node.lineno) for node in tree.find_all(nodes.Getitem)]
-        for name, line in names:
-            if name.startswith("_"):
-                yield f"asks for the private `{name}` on line {line}"
 
-
-def _constant(node: nodes.Expr) -> str:
-    return str(node.value) if isinstance(node, nodes.Const) else ""
+    def _refusal(self, node: nodes.Node) -> str:
+        if isinstance(node, nodes.Filter | nodes.Test):
+            there_is: Mapping[str, object] = self.filters if isinstance(node, nodes.Filter) else self.tests
+            return "" if node.name in there_is else f"uses `{node.name}`, which there is not,"
+        if isinstance(node, nodes.Getattr):
+            return f"asks for the private `{node.attr}`" if node.attr.startswith("_") else ""
+        assert isinstance(node, nodes.Getitem)
+        name = node.arg.value if isinstance(node.arg, nodes.Const) else None
+        return f"asks for the private `{name}`" if isinstance(name, str) and name.startswith("_") else ""

@@ -26,6 +26,14 @@ _TYPES = {
     "null": "empty",
 }
 
+_PATTERNS = {
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": "a local time of day, HH:MM, like 09:00",
+    "^[A-Z]{2}$": "a country, ISO 3166-1 alpha-2, like US",
+    "^[A-Z]{3}$": "a currency, ISO 4217, like USD",
+    "^[a-z][a-z0-9_]{0,63}$": "a name in lower case with digits and _",
+    "^[a-z][a-z0-9_-]{0,63}$": "a name in lower case with digits, _ and -",
+}
+
 _FORMATS = FormatChecker(formats=())
 
 
@@ -98,7 +106,8 @@ def _value_in_words(error: ValidationError, schema: dict[str, Any]) -> tuple[str
 def _meaning(error: ValidationError, schema: dict[str, Any]) -> str:
     if error.validator == "enum":
         return _nearest(str(error.instance), [str(name) for name in schema["enum"]])
-    return f"expected: {schema.get('description') or error.validator_value}"
+    pattern = str(error.validator_value)
+    return f"expected: {_PATTERNS.get(pattern) or schema.get('description') or pattern}"
 
 
 def _alternative_problems(error: ValidationError, path: str) -> Iterator[Problem]:

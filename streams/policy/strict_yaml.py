@@ -25,7 +25,7 @@ MAX_CHARACTERS = 2_000_000
 MAX_DEPTH = 32
 """Deeper than any policy by far, and shallow enough for the recursion."""
 
-MAX_DIGITS = 18
+MAX_DIGITS = 40
 """Longer whole numbers stay text, which no setting takes for a number."""
 
 _TAG = "tag:yaml.org,2002:"
@@ -42,12 +42,8 @@ class _PlainLoader(_Loader):  # type: ignore[misc,valid-type]
 
 _PlainLoader.add_implicit_resolver(_TAG + "null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 _PlainLoader.add_implicit_resolver(_TAG + "bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_PlainLoader.add_implicit_resolver(
-    _TAG + "int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789")
-)
-_PlainLoader.add_implicit_resolver(
-    _TAG + "float", re.compile(r"^-?[0-9]+\.[0-9]+$"), list("-0123456789")
-)
+_PlainLoader.add_implicit_resolver(_TAG + "int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+_PlainLoader.add_implicit_resolver(_TAG + "float", re.compile(r"^-?[0-9]+\.[0-9]+$"), list("-0123456789"))
 
 
 def parse(text: str, source: str) -> tuple[Any, Locations]:
@@ -98,8 +94,10 @@ def _refuse_depth(text: str, source: str) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             mark = event.start_mark
-            where = f"{source}:{mark.line + 1}:{mark.column + 1}"
-            raise PolicyError(source, [Problem("", f"is nested deeper than {MAX_DEPTH} levels", location=where)])
+            where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
+            raise PolicyError(
+                source, [Problem("", f"is nested deeper than {MAX_DEPTH} levels", location=where)]
+            )
 
 
 def _no_number(name: str) -> None:

@@ -46,9 +46,7 @@ def test_never_delivered_without_feedback(tmp_path: Path) -> None:
     assert loaded.document["assume_delivered_after"]["sms"] == "never"
 
 
-def test_extends_merges_maps_replaces_lists_and_removes_with_null(
-    tmp_path: Path, care: LoadedPolicy
-) -> None:
+def test_extends_merges_maps_replaces_lists_and_removes_with_null(tmp_path: Path, care: LoadedPolicy) -> None:
     (tmp_path / "base.yaml").write_text(
         "extends: care\nname: base\nsuspension: {notice: P5D}\nchannel_order: [email, letter]\n"
     )
@@ -185,7 +183,7 @@ _PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"
 _LINES = st.lists(_PRINTABLE, min_size=1, max_size=3).map("\n".join)
 
 
-@given(st.dictionaries(_PRINTABLE, _LINES | st.integers() | st.booleans(), max_size=5))
+@given(st.dictionaries(_PRINTABLE, _LINES | st.integers(-(10**18), 10**18) | st.booleans(), max_size=5))
 def test_any_document_survives_yaml(document: dict[str, Any]) -> None:
     assert parse(dump(document), "test")[0] == document
 
