@@ -17,11 +17,12 @@ anew.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from streams.engine.clients import Cluster, InputConsumer, Offload
+from streams.engine.clients import Cluster, CommittedOffset, InputConsumer, Offload
 from streams.engine.errors import InternalError
 from streams.engine.observer import Observer
 from streams.engine.partitions import TableSet
@@ -185,24 +186,34 @@ class Assignment:
             )
 
     async def _prepare(self, numbers: frozenset[int]) -> None:
-        starts = await self._committed()
-        if starts is None:
+        offsets = await self._committed()
+        if offsets is None:
             return
-        self._starts = starts
-        async for number in self._restorer.restore(numbers, lambda: self._cancelled):
+        self._starts = await self._offload(lambda: self._first_or_committed(offsets))
+        noted: dict[TopicPartition, int] = {}
+        for each, committed in offsets.items():
+            for topic, position in (json.loads(committed.note) if committed.note else {}).items():
+                changelog = TopicPartition(topic, each.partition)
+                noted[changelog] = max(position, noted.get(changelog, 0))
+        async for number in self._restorer.restore(numbers, noted, lambda: self._cancelled):
             self._restored.append(number)
 
-    async def _committed(self) -> dict[TopicPartition, int] | None:
+    async def _committed(self) -> Mapping[TopicPartition, CommittedOffset] | None:
         assigned = self._assigned
-        offsets: Mapping[TopicPartition, int | None] | None = None
+        offsets: Mapping[TopicPartition, CommittedOffset] | None = None
         while offsets is None:
             if self._cancelled:
                 return None
             offsets = await self._offload(lambda: self._consumer.committed(assigned, _COMMITTED_SECONDS))
             if offsets is None:
                 await asyncio.sleep(_UNSTABLE_PAUSE_SECONDS)
-        first = await self._offload(lambda: self._cluster.first_offsets(assigned))
-        for each, offset in offsets.items():
+        return offsets
+
+    def _first_or_committed(
+        self, offsets: Mapping[TopicPartition, CommittedOffset]
+    ) -> dict[TopicPartition, int]:
+        first = self._cluster.first_offsets(offsets)
+        for each, (offset, _) in offsets.items():
             if offset is not None and offset < first[each]:
                 logger.error(
                     "%s: retention deleted %d records after the committed offset %d before they were read",
@@ -210,4 +221,4 @@ class Assignment:
                     first[each] - offset,
                     offset,
                 )
-        return {each: max(offset or 0, first[each]) for each, offset in offsets.items()}
+        return {each: max(offset or 0, first[each]) for each, (offset, _) in offsets.items()}

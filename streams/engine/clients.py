@@ -15,6 +15,7 @@ __all__ = [
     "ChangelogReader",
     "ChangelogWrites",
     "Cluster",
+    "CommittedOffset",
     "InputConsumer",
     "Offload",
     "Poll",
@@ -53,6 +54,18 @@ class Poll:
         return self.revoked or self.assigned is not None
 
 
+class CommittedOffset(NamedTuple):
+    """A committed offset and the note that was committed with it.
+
+    Attributes:
+        offset: the next one to read; ``None`` if none was ever committed.
+        note: how far the partition's changelogs had come; see `TableSet.notes`.
+    """
+
+    offset: int | None
+    note: str
+
+
 class InputConsumer(Protocol):
     """Reads the inputs as a member of the consumer group, committed records only."""
 
@@ -71,8 +84,8 @@ class InputConsumer(Protocol):
 
     def committed(
         self, partitions: Iterable[TopicPartition], timeout_seconds: float
-    ) -> Mapping[TopicPartition, int | None] | None:
-        """Committed offsets, ``None`` for a partition without; ``None`` in all if one is not yet stable."""
+    ) -> Mapping[TopicPartition, CommittedOffset] | None:
+        """Committed offsets, or ``None`` if one of them is not yet stable."""
 
     def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Read these partitions, which are paused, from these offsets on."""
@@ -108,9 +121,12 @@ class TransactionalProducer(Protocol):
         outputs: Iterable[Output],
         writes: Sequence[ChangelogWrites],
         offsets: Mapping[TopicPartition, int],
+        notes: Mapping[int, str],
         membership: Any,
     ) -> Mapping[TopicPartition, int]:
         """Write all of it in one transaction or nothing; returns for each changelog the offset to read next.
+
+        ``notes`` are kept with the offsets, by partition number.
 
         Raises:
             RetryableError: nothing was written; the same round may be tried again.

@@ -89,8 +89,7 @@ class Engine:
 
     def fail(self, error: FatalError) -> None:
         """End with a fatal error; the first one counts."""
-        if self.error is None and not self._stopping:
-            self.error = error
+        self.error = self.error or error
         self._stopping = True
         if self._running is None:
             self.finished.set()

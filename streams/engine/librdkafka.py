@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from streams.engine.clients import ChangelogChunk, ChangelogWrites, Poll
+from streams.engine.clients import ChangelogChunk, ChangelogWrites, CommittedOffset, Poll
 from streams.engine.errors import (
     BrokerError,
     ConfigurationError,
@@ -67,6 +67,7 @@ _REFUSED_RECORD = frozenset(
     }
 )
 _UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
+_FATAL = _FENCED | _FORBIDDEN | _UNKNOWN_TOPIC | {KafkaError._FATAL}  # noqa: SLF001
 
 _QUEUED_MESSAGES = 500_000
 # While the queue is full, wait this long for the network to take some.
@@ -89,7 +90,8 @@ def client_properties(settings: EngineSettings) -> dict[str, Any]:
 def fatal(settings: EngineSettings, step: str, error: KafkaError) -> FatalError:
     """The fatal error that a client's error means."""
     code, reason = error.code(), f"{error.name()}: {error.str()}"
-    if code in _FENCED:
+    # A consumer's fatal error hides the code of its cause and shows only its text.
+    if code in _FENCED or (code == KafkaError._FATAL and "fenced" in reason):  # noqa: SLF001
         return FencedError(settings.instance_id, reason)
     if code in _FORBIDDEN:
         return ConfigurationError(
@@ -161,7 +163,7 @@ class LibrdkafkaConsumer:
 
     def committed(
         self, partitions: Iterable[TopicPartition], timeout_seconds: float
-    ) -> Mapping[TopicPartition, int | None] | None:
+    ) -> Mapping[TopicPartition, CommittedOffset] | None:
         """Stable offsets only: isolation.level makes librdkafka ask for them."""
         asked = [KafkaTopicPartition(*partition) for partition in partitions]
         try:
@@ -169,13 +171,14 @@ class LibrdkafkaConsumer:
         except KafkaException as error:
             self._check(error.args[0], "reading committed offsets")
             return None
-        found: dict[TopicPartition, int | None] = {}
+        found: dict[TopicPartition, CommittedOffset] = {}
         for answer in answers:
             if answer.error is not None:
                 self._check(answer.error, "reading committed offsets")
                 return None
-            found[TopicPartition(answer.topic, answer.partition)] = (
-                answer.offset if answer.offset >= 0 else None
+            offset = answer.offset if answer.offset >= 0 else None
+            found[TopicPartition(answer.topic, answer.partition)] = CommittedOffset(
+                offset, answer.metadata or ""
             )
         return found
 
@@ -241,8 +244,7 @@ class LibrdkafkaConsumer:
         self._check(error, "reading the inputs")
 
     def _check(self, error: KafkaError, step: str) -> None:
-        code = error.code()
-        if error.fatal() or code in _FENCED or code in _FORBIDDEN or code in _UNKNOWN_TOPIC:
+        if error.fatal() or error.code() in _FATAL:
             raise fatal(self._settings, step, error)
         # librdkafka recovers from the rest by itself; if it does not, the watchdog sees that nothing moves.
         logger.warning("Kafka reports while %s: %s", step, error)
@@ -298,6 +300,7 @@ class LibrdkafkaProducer:
         outputs: Iterable[Output],
         writes: Sequence[ChangelogWrites],
         offsets: Mapping[TopicPartition, int],
+        notes: Mapping[int, str],
         membership: Any,
     ) -> Mapping[TopicPartition, int]:
         """One transaction."""
@@ -308,7 +311,10 @@ class LibrdkafkaProducer:
                 self._send_output(output)
             for write in writes:
                 self._send_changes(write)
-            positions = [KafkaTopicPartition(*partition, offset) for partition, offset in offsets.items()]
+            positions = [
+                KafkaTopicPartition(each.topic, each.partition, offset, notes.get(each.partition, ""))
+                for each, offset in offsets.items()
+            ]
             self._attempt(
                 "sending offsets",
                 lambda: self._producer.send_offsets_to_transaction(positions, membership, self._timeout),
@@ -396,7 +402,7 @@ class LibrdkafkaProducer:
 
     def _meaning(self, step: str, error: KafkaError, topic: str | None) -> Exception:
         code, reason = error.code(), f"{error.name()}: {error.str()}"
-        if error.fatal() or code in _FENCED or code in _FORBIDDEN or code in _UNKNOWN_TOPIC:
+        if error.fatal() or code in _FATAL:
             return fatal(self._settings, step, error)
         if code in _OTHER_GENERATION:
             return MembershipLostError(reason)
@@ -446,7 +452,7 @@ class LibrdkafkaChangelogReader:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
                     ends[partition] = int(message.offset() or 0)
-                elif error.fatal() or error.code() in _FORBIDDEN | _UNKNOWN_TOPIC:
+                elif error.fatal() or error.code() in _FATAL:
                     raise fatal(self._settings, "restoring from changelogs", error)
                 else:
                     logger.warning("Kafka reports while restoring from changelogs: %s", error)

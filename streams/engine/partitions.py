@@ -4,6 +4,7 @@ Agents write to the overlay. A commit encodes each changed key once, Kafka takes
 they go to the store; a round that fails leaves no trace.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -224,6 +225,22 @@ class TableSet:
             for table in self.held[partition].values()
             if (changes := table.changes())
         ]
+
+    def notes(self, partitions: set[int]) -> dict[int, str]:
+        """How far each partition's changelogs have come, to be committed with the next offsets.
+
+        A worker that takes the partition over finds out by it if a changelog was deleted and made anew.
+        """
+        return {
+            number: json.dumps(
+                {
+                    table.specification.changelog: table.store.position
+                    for table in self.held[number].values()
+                    if table.store.position
+                }
+            )
+            for number in partitions
+        }
 
     def apply(self, positions: Mapping[TopicPartition, int], partitions: set[int]) -> None:
         """The round is committed; ``positions`` say how far each changelog has come."""

@@ -3,9 +3,10 @@
 1.  Open the partition's stores.
 2.  Ask for the changelogs' first offsets and ends. The end is the high watermark, not the last stable offset:
     a former owner's transaction may still be open, and what it wrote counts if it commits.
-3.  Check what each store holds: a position beyond the end means that the changelog was made anew (fatal); a
-    store last in step longer ago than the changelog's ``delete.retention.ms``, or whose position the log no
-    longer holds, is thrown away, since deletions it never saw may be gone.
+3.  Check what is known of each changelog, from the store and from the note committed with the offsets: a
+    position beyond the end means that it was made anew (fatal). A store last in step longer ago than the
+    changelog's ``delete.retention.ms``, or whose position the log no longer holds, is thrown away, since
+    deletions it never saw may be gone.
 4.  Read committed records from each store's position on, or from the beginning, into the stores.
 5.  A partition is done when the broker reports the end of its changelog at or beyond the offset of step 2.
     Positions would not do: the last offsets may be control markers.
@@ -67,8 +68,15 @@ class Restorer:
         self._wall_clock = wall_clock
         self._retention: dict[str, float] = {}
 
-    async def restore(self, partitions: Iterable[int], cancelled: Callable[[], bool]) -> AsyncIterator[int]:
+    async def restore(
+        self, partitions: Iterable[int], noted: Mapping[TopicPartition, int], cancelled: Callable[[], bool]
+    ) -> AsyncIterator[int]:
         """Restore partitions; gives each as it is done, and ends early when cancelled.
+
+        Args:
+            partitions: their numbers.
+            noted: up to where the changelogs had come when the offsets were committed, at least.
+            cancelled: asked between steps.
 
         Raises:
             MissingChangelogError: a changelog holds less than a store.
@@ -76,7 +84,7 @@ class Restorer:
         """
         numbers = sorted(partitions)
         stores = await self._offload(lambda: self._open(numbers))
-        targets = await self._offload(lambda: self._targets(stores))
+        targets = await self._offload(lambda: self._targets(stores, noted))
         pending = {
             changelog: target
             for changelog, target in targets.items()
@@ -109,20 +117,22 @@ class Restorer:
             for table in self._tables.open(partition).values()
         }
 
-    def _targets(self, stores: Mapping[TopicPartition, TablePartition[object]]) -> dict[TopicPartition, int]:
+    def _targets(
+        self, stores: Mapping[TopicPartition, TablePartition[object]], noted: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
         first = self._cluster.first_offsets(stores)
         ends = self._cluster.end_offsets(stores, committed=False)
         for changelog, table in stores.items():
             position = table.store.position
-            if position is None:
-                continue
-            if position > ends[changelog]:
+            known = max(position or 0, noted.get(changelog, 0))
+            if known > ends[changelog]:
                 raise MissingChangelogError(
                     changelog.topic,
                     changelog.partition,
-                    f"it ends at offset {ends[changelog]}, but the local store has read up to {position}; it "
-                    "was deleted and made anew",
+                    f"it ends at offset {ends[changelog]} but once reached {known}, so it was made anew",
                 )
+            if position is None:
+                continue
             reason = self._outdated(changelog.topic, position, first[changelog], table.store.synced_at)
             if reason:
                 logger.warning("the local store of %s is thrown away and restored: %s", changelog, reason)

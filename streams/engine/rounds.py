@@ -153,6 +153,8 @@ class Rounds:
         Raises:
             FatalError: the process must end.
         """
+        # Before the poll: what a poll brought from before a partition's start must never count.
+        await self._assignment.resume_restored()
         waiting = bool(self._pending)
         # While a failed round is being taken apart, polling only serves the group.
         most, patience = self._settings.max_records, self._settings.idle_poll_seconds
@@ -162,7 +164,6 @@ class Rounds:
         if poll.rebalanced:
             await self._start_over(poll)
             return
-        await self._assignment.resume_restored()
         tasks = await self._take(poll)
         if tasks:
             self._pending.append(tasks)
@@ -282,13 +283,14 @@ class Rounds:
         for task in tasks:
             for record in task.batch.records:
                 offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        partitions = {task.batch.partition for task in tasks}
+        notes = self._tables.notes(partitions)
         try:
             positions = await self._offload(
-                lambda: self._producer.commit(outputs, writes, offsets, self._consumer.membership())
+                lambda: self._producer.commit(outputs, writes, offsets, notes, self._consumer.membership())
             )
         except RejectedOutputError as error:
             raise _RoundFailedError(None, error) from error
-        partitions = {task.batch.partition for task in tasks}
         self._tables.apply(positions, partitions)
         self._assignment.committed.update(offsets)
         records = sum(len(task.batch) for task in tasks)

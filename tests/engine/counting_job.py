@@ -1,8 +1,8 @@
 """The generic job that the engine's tests run, in this process or as a worker of its own.
 
-Each key counts its records and emits every count with what it saw. A value that begins with ``1`` is a time at
-which the key is due; a tick emits what is due up to its time. The partition keeps its clock under a key of its
-own. A value that begins with ``poison`` makes the agent raise, and ``slow`` makes it block for some seconds.
+Each key counts its records and emits every count with what it saw. A value that begins with ``1`` is a time
+at which the key is due; a tick emits what is due up to its time. The partition keeps its clock under a key of
+its own. A value that begins with ``poison`` makes the agent raise, and ``slow3`` makes it block for 3 s.
 """
 
 import json

@@ -68,7 +68,9 @@ class Worker:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the worker did not end within {seconds} s:\n{self.log.read_text()}") from None
+            raise AssertionError(
+                f"the worker did not end within {seconds} s:\n{self.log.read_text()}"
+            ) from None
 
 
 class Cluster:
@@ -93,7 +95,9 @@ class Cluster:
         self.group = f"{prefix}app"
         names = [*self.inputs, "tick", "out", "dead"]
         create_topics([prefix + name for name in names], partitions=partitions)
-        self._producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 5})
+        self._producer = Producer(
+            {"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 5}
+        )
 
     def start(self, instance: str = "0", **settings: Any) -> Worker:
         """Start a worker; no ticks of its own unless asked for."""
@@ -179,7 +183,10 @@ class Cluster:
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": self.group})
         lag = 0
         for (name, number), offset in self.committed().items():
-            lag += consumer.get_watermark_offsets(TopicPartition(self.prefix + name, number), timeout=20)[1] - offset
+            lag += (
+                consumer.get_watermark_offsets(TopicPartition(self.prefix + name, number), timeout=20)[1]
+                - offset
+            )
         consumer.close()
         return lag
 
@@ -189,7 +196,7 @@ class Cluster:
         wait_for(lambda: self.lag() == 0, "all input records are committed", seconds)
 
     def verify(self) -> int:
-        """Compare the committed output with the inputs and the committed offsets; returns the number of records.
+        """Compare the committed output with the inputs and the committed offsets; returns how many records.
 
         Per key the counts must run 1..n without a gap or a repetition; every input record up to its committed
         offset must be named once, and none beyond; and there are as many of a key as its inputs have.
