@@ -40,6 +40,7 @@ def merge_failure(known: Invoice, failure: Invoice, attempts_remembered: int) ->
         # The first is the anchor's; of the others the latest decide.
         failures = (failures[0], *failures[len(failures) - attempts_remembered + 1 :])
     latest = failure if failure.failures[-1] >= known.failures[-1] else known
+    restarts = (known.restarted_at, failure.restarted_at)
     return replace(
         latest,
         subscription_id=known.subscription_id,
@@ -48,7 +49,7 @@ def merge_failure(known: Invoice, failure: Invoice, attempts_remembered: int) ->
         attempts=attempts,
         card=latest.card or known.card,
         pay_url=latest.pay_url or known.pay_url,
-        restarted_at=known.restarted_at,
+        restarted_at=max((each for each in restarts if each is not None), default=None),
     )
 
 
@@ -144,22 +145,31 @@ def _past_steps(turn: Turn, case: Case) -> tuple[str, ...]:
     )
 
 
-def refresh(turn: Turn, before: Case, case: Case, moved: ReasonCode) -> Case:
-    """Keep the case after its invoices changed: dormancy and anchor follow from what is owed."""
+def refresh(
+    turn: Turn, before: Case, case: Case, moved: ReasonCode, *, reactivation: ReasonCode | None = None
+) -> Case:
+    """Keep the case after its invoices changed: dormancy and anchor follow from what is owed.
+
+    `reactivation` is the reason if a suspension is taken back, where it is not the change itself.
+    """
     policy = turn.policy
     dormant = case.total_minor < policy.minimum_amount.get(case.currency, 0)
     if dormant:
         if not before.dormant:
             turn.say(Outcome.HELD, ReasonCode.BELOW_MINIMUM, case_id=case.case_id)
-            release(turn, case, ReasonCode.BELOW_MINIMUM)
+            _cancel_pending(turn, case, ReasonCode.BELOW_MINIMUM)
+            release(turn, case, reactivation or ReasonCode.BELOW_MINIMUM)
         return turn.put_case(replace(case, dormant=True, deferral=None))
     if before.dormant:
         turn.say(Outcome.REANCHORED, ReasonCode.MINIMUM_REACHED, case_id=case.case_id)
         started = replace(case, dormant=False, ladder_from=turn.clock)
         return turn.put_case(_restarted(started, done=()))
     if case.anchor > before.anchor:
-        return _move_anchor(turn, case, moved)
+        return _move_anchor(turn, case, moved, reactivation or ReasonCode.ANCHOR_MOVED)
     if case.anchor < before.anchor:
+        if turn.clock - case.anchor > policy.late_arrival_grace:
+            # What was learnt of too late does not hurry what goes on already.
+            return turn.put_case(replace(case, ladder_from=before.anchor))
         turn.say(Outcome.REANCHORED, ReasonCode.EARLIER_FAILURE, case_id=case.case_id)
     return turn.put_case(case)
 
@@ -176,12 +186,15 @@ def _restarted(case: Case, done: tuple[str, ...]) -> Case:
     )
 
 
-def _move_anchor(turn: Turn, case: Case, moved: ReasonCode) -> Case:
+def _move_anchor(turn: Turn, case: Case, moved: ReasonCode, reactivation: ReasonCode) -> Case:
     """The earliest invoice left: count from the next one, and make up for nothing."""
     policy = turn.policy
     turn.say(Outcome.REANCHORED, moved, case_id=case.case_id)
-    # The customer has been asked about this debt already: the step that is due at once is past.
-    done = _past_steps(turn, case)
+    # Who has been asked about this debt is not asked at once again; who has not is asked still.
+    first = first_step(case, policy).id
+    asked = first in case.done
+    past = tuple(step_id for step_id in _past_steps(turn, case) if step_id != first)
+    done = (first, *past) if asked else past
     notice_step = step_of(case, policy, "final_notice")
     notice = case.final_notice
     if notice_step is not None and notice is not None:
@@ -189,11 +202,11 @@ def _move_anchor(turn: Turn, case: Case, moved: ReasonCode) -> Case:
             done = (*done, notice_step.id)
         else:
             notice = None
-    anew = replace(_restarted(case, done), final_notice=notice)
+    anew = replace(_restarted(case, done), final_notice=notice, deferral=None if asked else case.deferral)
     suspend_step = step_of(case, policy, "suspend")
     if suspend_step is not None and suspension_held_by(turn, case) is not None:
         if nominal_due(anew, suspend_step, turn.zone, policy) > turn.clock:
-            release(turn, case, ReasonCode.ANCHOR_MOVED)
+            release(turn, case, reactivation)
         else:
             anew = replace(anew, done=(*anew.done, suspend_step.id))
     return turn.put_case(anew)
@@ -217,8 +230,8 @@ def settle(turn: Turn, case: Case, invoice_id: str, at: datetime, reason: Reason
         close(turn, case, reason, reactivation=why)
     else:
         turn.say(Outcome.UPDATED, reason, case_id=case.case_id, invoice_id=invoice_id)
-        refresh(turn, case, left, ReasonCode.INVOICE_LEFT)
-    if wronged and not any(each is standing for each in turn.state.suspended):
+        refresh(turn, case, left, ReasonCode.INVOICE_LEFT, reactivation=why if wronged else None)
+    if wronged and not any(each.subscription_id == case.subscription_id for each in turn.state.suspended):
         apologise(turn, case)
 
 
@@ -227,10 +240,19 @@ def close(turn: Turn, case: Case, reason: ReasonCode, *, reactivation: ReasonCod
     for step in campaign_of(case, turn.policy).ladder:
         if step.id not in case.done and not case.dormant:
             turn.say(Outcome.CANCELLED, reason, case_id=case.case_id, step_id=step.id)
+    _cancel_pending(turn, case, reason)
     turn.drop_case(case)
     turn.say(Outcome.CLOSED, reason, case_id=case.case_id)
     if reactivation is not None:
         release(turn, case, reactivation)
+
+
+def _cancel_pending(turn: Turn, case: Case, reason: ReasonCode) -> None:
+    """Drop the messages that events have caused for a case, and say so."""
+    for pending in turn.state.pending:
+        if pending.case_id == case.case_id:
+            turn.drop_pending(pending)
+            turn.say(Outcome.CANCELLED, reason, case_id=case.case_id, step_id=pending.kind)
 
 
 def hold_for_new_card(turn: Turn, case: Case, at: datetime) -> None:

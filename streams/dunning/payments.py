@@ -110,7 +110,7 @@ def payment_reversed(turn: Turn, event: PaymentReversed) -> None:
 def _owe(turn: Turn, failure: Invoice, event_id: str, reason: ReasonCode) -> Case | None:
     """Take in an unpaid invoice, unless something that is known already speaks against it."""
     state, invoice_id, at = turn.state, failure.invoice_id, failure.failures[0]
-    if failure.amount_minor == 0:
+    if failure.amount_minor <= 0:
         turn.say(Outcome.IGNORED, ReasonCode.ZERO_AMOUNT, invoice_id=invoice_id)
         return None
     settlement = _settlement_of(turn, invoice_id)
@@ -200,7 +200,8 @@ def _disputed(turn: Turn, event: InvoiceClosed) -> None:
 def _dispute_won(turn: Turn, event: InvoiceClosed) -> None:
     """The invoice is owed again, and its time is counted from the decision."""
     known = _dispute_of(turn, event.invoice_id)
-    if known is not None and known.at >= event.occurred_at:
+    # Opened and won in one moment, it is won.
+    if known is not None and (known.at, not known.is_open) >= (event.occurred_at, True):
         turn.say(Outcome.IGNORED, ReasonCode.STALE, invoice_id=event.invoice_id)
         return
     parked = None if known is None else known.parked
