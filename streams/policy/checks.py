@@ -129,7 +129,7 @@ def _suspension(path: str, campaign: Campaign, policy: Policy) -> Iterator[Probl
             continue
         notice = policy.suspension.notice
         between = timedelta(days=step.day - max(earlier.day for earlier in notices))
-        if between < notice:
+        if timedelta(0) <= between < notice:
             yield Problem(
                 f"{path}[{index}].day",
                 f"is {between.days} days after the final notice, and `suspension.notice` asks for "
