@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
@@ -15,6 +15,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from streams.lab.ticks import EPOCH
 from streams.messages.topics import INPUTS, TICKS
 
+_RETRY_SECONDS = 0.05
+_NOT_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 _REQUEST_SECONDS = 30.0
 _UNLIMITED = -1
 
@@ -90,12 +96,7 @@ def _configurations(admin: AdminClient, names: list[str]) -> Mapping[str, Mappin
 
 def _check_clock(admin: AdminClient, topic: str, partitions: int, start: datetime) -> None:
     """A partition's clock never goes back: with a later tick in it, every event would be decided at that."""
-    newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
-    futures = admin.list_offsets(
-        {TopicPartition(topic, number): newest for number in range(partitions)},
-        request_timeout=_REQUEST_SECONDS,
-    )
-    latest = max(future.result(_REQUEST_SECONDS).timestamp for future in futures.values())
+    latest = _latest_timestamp(admin, topic, partitions)
     if latest < 0:
         return
     tick = EPOCH + timedelta(milliseconds=latest)
@@ -110,3 +111,21 @@ def _check_clock(admin: AdminClient, topic: str, partitions: int, start: datetim
             "topics and a fresh state: another DUNNING_TOPIC_PREFIX and DUNNING_APPLICATION_ID, for the "
             "worker, too.",
         )
+
+
+def _latest_timestamp(admin: AdminClient, topic: str, partitions: int) -> int:
+    """The highest timestamp in a topic, in epoch milliseconds; -1 if it is empty.
+
+    The leaders of a topic that was just created are in its metadata before they answer for it.
+    """
+    newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topic, number): newest for number in range(partitions)}
+    deadline = time.monotonic() + _REQUEST_SECONDS
+    while True:
+        futures = admin.list_offsets(asked, request_timeout=_REQUEST_SECONDS)
+        try:
+            return max(int(future.result(_REQUEST_SECONDS).timestamp) for future in futures.values())
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
+                raise
+        time.sleep(_RETRY_SECONDS)

@@ -10,19 +10,19 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from msgspec import Struct
 
+from streams.cli.cluster_topics import create_topics
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand
 from streams.dunning.events import CustomerEvent, Tick
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.headers import event_headers
 from streams.messages.history import Arrival
-from streams.messages.topics import DEAD_LETTERS, INPUTS, OUTPUTS, TICKS, TOPICS, topic_config, topic_of
+from streams.messages.topics import DEAD_LETTERS, INPUTS, OUTPUTS, TICKS, topic_of
 
 Output = NotificationCommand | AccountCommand | DecisionRecord
 
-_WORKER = 'import sys, logging; logging.basicConfig(level="INFO"); from streams.app import build_app; from streams.settings import load_settings; from streams.engine import run_worker; sys.exit(run_worker(build_app(load_settings())))'
+_WORKER = "from streams.cli.main import main; main()"
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
@@ -39,7 +39,10 @@ class Worker:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _WORKER], stdout=out, stderr=subprocess.STDOUT, env=environment
+                [sys.executable, "-c", _WORKER, "worker"],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=environment,
             )
 
     def kill(self) -> None:
@@ -82,18 +85,13 @@ class Deployment:
         self._producer = Producer(
             {"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 2}
         )
-        admin = AdminClient({"bootstrap.servers": servers})
-        wanted = [
-            NewTopic(
-                prefix + topic.name,
-                num_partitions=partitions,
-                replication_factor=1,
-                config=topic_config(topic, virtual_time=True),
-            )
-            for topic in TOPICS
-        ]
-        for future in admin.create_topics(wanted).values():
-            future.result(30)
+        create_topics(
+            AdminClient({"bootstrap.servers": servers}),
+            prefix=prefix,
+            virtual_time=True,
+            partitions=partitions,
+            replication=1,
+        )
 
     def start(self, instance: str = "0", **settings: Any) -> Worker:
         """Start a worker that waits for ticks from outside."""
