@@ -1,5 +1,6 @@
 """The composition root: settings become a Faust app with its agents, tables and metrics."""
 
+import logging
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -8,14 +9,17 @@ from streams.agents.desk import Desk, from_micros
 from streams.agents.rejects import Rejects
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
-from streams.engine import App, Observer, create_app
+from streams.engine import App, Observer, Progress, create_app, run_worker
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.topics import DEAD_LETTERS, TICKS
 from streams.messages.validation import Limits
+from streams.ops.endpoint import Endpoint, Health
 from streams.ops.metrics import Metrics
 from streams.policy import LoadedPolicy, load
 from streams.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerMetrics(Metrics, Observer):
@@ -69,3 +73,50 @@ def build_app(
     consume_events(app, desk)
     consume_ticks(app, desk)
     return app
+
+
+def work(settings: Settings) -> int:
+    """Run one worker, with its endpoint for metrics and health, until it is told to stop; the exit code.
+
+    Raises:
+        PolicyError: the policy cannot be used.
+        ConfigurationError: the engine refuses the settings.
+        EndpointError: the endpoint cannot listen where it was told to.
+    """
+    metrics = WorkerMetrics(version=version("dunning-streams"))
+    app = build_app(settings, metrics=metrics)
+    if settings.metrics_port is None:
+        return run_worker(app)
+    with Endpoint(
+        metrics.registry,
+        live=lambda: _live(app.progress, settings.stuck_after_seconds),
+        ready=lambda: _ready(app.progress),
+        host=settings.metrics_host,
+        port=settings.metrics_port,
+    ) as endpoint:
+        logger.info("metrics and health at %s", endpoint.url)
+        return run_worker(app)
+
+
+def _live(progress: Progress, stuck_after_seconds: float) -> Health:
+    """Whether something has moved lately, or there was nothing to do: progress, not existence."""
+    age = progress.age_seconds
+    return Health(
+        age < stuck_after_seconds, {"seconds_since_progress": round(age, 1), "stopping": progress.stopping}
+    )
+
+
+def _ready(progress: Progress) -> Health:
+    """Whether every partition that this worker holds is restored and being processed."""
+    good = progress.joined and progress.assigned == progress.ready and not progress.stopping
+    return Health(
+        good,
+        {
+            "joined": progress.joined,
+            "assigned": sorted(progress.assigned),
+            "ready": sorted(progress.ready),
+            "rounds": progress.rounds,
+            "records": progress.records,
+            "stopping": progress.stopping,
+        },
+    )

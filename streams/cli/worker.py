@@ -5,10 +5,10 @@ import sys
 
 import typer
 
-from streams.app import build_app
+from streams.app import work
 from streams.cli.clients import command_settings
 from streams.cli.console import note
-from streams.engine import FatalError, run_worker
+from streams.engine import FatalError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,8 +30,14 @@ def worker() -> None:
         level=settings.log_level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    if settings.log_level != "DEBUG":
+        # Faust reports each of its services twice; the engine says what matters.
+        for noisy in ("faust", "mode"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Faust wants it to be there, whatever the store.
+    settings.data_directory.mkdir(parents=True, exist_ok=True)
     try:
-        code = run_worker(build_app(settings))
+        code = work(settings)
     except FatalError as error:
         note(f"dunning: {error}")
         code = error.exit_code
