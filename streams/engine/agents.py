@@ -185,12 +185,19 @@ class AgentProcessor:
         self._app = app
         self._timeout = timeout_seconds
         self._queues: dict[str, Any] = {}
+        self._waiting: dict[asyncio.Future[None], Task] = {}
         self.channels: dict[str, Sequence[str]] = {}
 
     def add(self, name: str, topics: Sequence[str], queue: Any) -> None:
         """A channel, its topics and the queue that its agent reads."""
         self.channels[name] = topics
         self._queues[name] = queue
+
+    def abandon(self, error: BaseException) -> None:
+        """Wait no more: the engine has failed."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
 
     async def process(self, tasks: Sequence[Task]) -> Sequence[Failure]:
         """Hand out, and wait until all are through.
@@ -204,6 +211,7 @@ class AgentProcessor:
             message.incref()
             self._queues[task.channel].put_nowait(self._app.create_event(None, task.batch, None, message))
             waiting[message.done] = task
+        self._waiting = waiting
         _, late = await asyncio.wait(waiting, timeout=self._timeout)
         if late:
             task = waiting[late.pop()]

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import faust
 from faust.types import TP
@@ -73,6 +74,7 @@ class Engine:
         self.on_stuck: Callable[[FatalError], None] | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
+        self._processor: AgentProcessor | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -91,6 +93,8 @@ class Engine:
         """End with a fatal error; the first one counts."""
         self.error = self.error or error
         self._stopping = True
+        if self._processor is not None:
+            self._processor.abandon(error)
         if self._running is None:
             self.finished.set()
 
@@ -113,11 +117,8 @@ class Engine:
         restores = ClientThread("engine-restore")
         try:
             await self._work(calls, restores)
-        except FatalError as error:
-            self.fail(error)
-        except Exception as error:  # the process ends with the cause on its last line
-            logger.exception("the engine failed")
-            self.fail(InternalError(f"{type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 - the process ends with the cause on its last line
+            self._fail_with(error)
         finally:
             calls.close(_CLOSE_SECONDS)
             restores.close(_CLOSE_SECONDS)
@@ -126,7 +127,7 @@ class Engine:
 
     async def _work(self, calls: ClientThread, restores: ClientThread) -> None:
         settings, observer, progress = self._settings, self._observer, self.progress
-        processor = self._processor()
+        processor = self._processor = self._new_processor()
         topics = self._topics()
         cluster = await calls(lambda: LibrdkafkaCluster(settings))
         changelogs = [each.changelog for each in self.tables.specifications.values()]
@@ -173,25 +174,42 @@ class Engine:
             observer=observer,
             bark=self._bark,
         )
-        helpers = [asyncio.create_task(self._report_sizes(), name="table-sizes")]
+        helpers = [self._helper(self._report_sizes())]
         if self._tick is not None and settings.tick_topic and settings.tick_interval_seconds:
-            helpers.append(
-                asyncio.create_task(self._send_ticks(settings.tick_interval_seconds), name="ticker")
-            )
+            helpers.append(self._helper(self._send_ticks(settings.tick_interval_seconds)))
         watchdog.start()
         try:
             await calls(lambda: consumer.subscribe(topics))
             while not self._stopping:
                 await rounds.turn()
-        finally:
-            self._stopping = progress.stopping = True
-            watchdog.stop()
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-            await calls(consumer.close)
-            await assignment.close()
-            await calls(producer.close)
+        except Exception as error:  # noqa: BLE001 - noted before closing, which may fail for the same cause
+            self._fail_with(error)
+        self._stopping = progress.stopping = True
+        watchdog.stop()
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)  # their errors were noted when they came
+        for closing in (partial(calls, consumer.close), assignment.close, partial(calls, producer.close)):
+            try:
+                await closing()
+            except Exception as error:  # noqa: BLE001 - the others are closed all the same
+                self._fail_with(error)
+
+    def _fail_with(self, error: BaseException) -> None:
+        if isinstance(error, FatalError):
+            self.fail(error)
+            return
+        logger.error("the engine failed", exc_info=error)
+        self.fail(InternalError(f"{type(error).__name__}: {error}"))
+
+    def _helper(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        def done(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._fail_with(error)
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(done)
+        return task
 
     async def _send_ticks(self, interval_seconds: float) -> None:
         assert self._tick is not None
@@ -216,7 +234,7 @@ class Engine:
         if self.on_stuck is not None:
             self.on_stuck(error)
 
-    def _processor(self) -> AgentProcessor:
+    def _new_processor(self) -> AgentProcessor:
         processor = AgentProcessor(self._app, self._settings.agent_timeout_seconds)
         owners: dict[str, str] = {}
         problems: list[str] = []

@@ -77,12 +77,19 @@ _SEEK_SECONDS = 10.0
 _RESTORE_RECORDS = 10_000
 
 
+def _log_error(error: KafkaError) -> None:
+    logger.warning("Kafka reports: %s", error)
+
+
 def client_properties(settings: EngineSettings) -> dict[str, Any]:
     """What every client gets: servers, and the settings' TLS and SASL."""
     return {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": settings.transactional_id,
         "log_level": 4,
+        # Without it a fatal error comes out of whatever call serves callbacks next; with it, out of the call
+        # that meets it.
+        "error_cb": _log_error,
         **settings.client,
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from streams.engine.assignment import Assignment
 from streams.engine.clients import Cluster
-from streams.engine.errors import EngineError, StuckError
+from streams.engine.errors import EngineError, FatalError, InternalError, StuckError
 from streams.engine.observer import Observer
 from streams.engine.progress import Progress
 from streams.engine.settings import EngineSettings
@@ -40,7 +40,7 @@ class Watchdog:
         assignment: Assignment,
         progress: Progress,
         observer: Observer,
-        bark: Callable[[StuckError], None],
+        bark: Callable[[FatalError], None],
     ) -> None:
         self._settings = settings
         self._make_cluster = cluster
@@ -67,6 +67,9 @@ class Watchdog:
             except EngineError as error:
                 # The consumer meets the same trouble and decides; without progress the check below does.
                 logger.warning("lag cannot be measured: %s", error)
+            except Exception as error:  # noqa: BLE001 - a watchdog must not die unnoticed
+                self._bark(InternalError(f"the watchdog failed: {error!r}"))
+                return
             age = self._progress.age_seconds
             if age > self._settings.stuck_after_seconds and self._should_move():
                 self._bark(StuckError(self._finding(), age))

@@ -91,6 +91,8 @@ def build(
     async def events(batches: Any) -> None:
         async for batch in batches:
             for record in batch:
+                if record.value == b"return":
+                    return
                 count(counts, batch, record, prefix)
 
     if settings.tick_topic:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 JOB = Path(__file__).with_name("counting_job.py")
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,7 @@ class Cluster:
         self.group = f"{prefix}app"
         names = [*self.inputs, "tick", "out", "dead"]
         create_topics([prefix + name for name in names], partitions=partitions)
+        self._admin = AdminClient({"bootstrap.servers": servers})
         self._producer = Producer(
             {"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 5}
         )
@@ -180,15 +182,17 @@ class Cluster:
 
     def lag(self) -> int:
         """Input records after the committed offsets."""
-        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": self.group})
-        lag = 0
-        for (name, number), offset in self.committed().items():
-            lag += (
-                consumer.get_watermark_offsets(TopicPartition(self.prefix + name, number), timeout=20)[1]
-                - offset
-            )
-        consumer.close()
-        return lag
+        committed = self.committed()
+        asked = {
+            TopicPartition(self.prefix + name, number): OffsetSpec.latest() for name, number in committed
+        }
+        while True:
+            try:
+                ends = [int(future.result(20).offset) for future in self._admin.list_offsets(asked).values()]
+            except KafkaException:  # right after its creation a topic has no leader
+                time.sleep(0.1)
+            else:
+                return sum(ends) - sum(committed.values())
 
     def wait_until_done(self, seconds: float = 60.0) -> None:
         """Wait until every input record is committed."""

@@ -83,3 +83,13 @@ def test_a_full_disk_ends_the_process(cluster: Cluster) -> None:
     worker = cluster.start(store="rocksdb")
     assert worker.wait() == ExitCode.STORE
     assert str(os.fspath(directory)) in worker.said("^fatal")[0]
+
+
+def test_an_agent_that_returns_ends_the_process(cluster: Cluster) -> None:
+    cluster.send("a", "k", "return")
+    cluster.flush()
+    worker = cluster.start()
+    assert worker.wait() == ExitCode.INTERNAL
+    assert "agent" in worker.said("^fatal")[0]
+    assert "returned" in worker.said("^fatal")[0]
+    assert cluster.lag() == 1, "the record it left is not committed"

@@ -34,7 +34,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 
 def test_an_assignor_that_spreads_equal_partitions_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="partition.assignment.strategy"):
+    with pytest.raises(ConfigurationError, match=r"partition\.assignment\.strategy"):
         EngineSettings(
             application_id="app",
             bootstrap_servers="x:1",
