@@ -7,7 +7,13 @@ from msgspec.structs import replace
 
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Channel
-from streams.dunning.ladder import effective_due, first_step, nominal_due, pending_steps
+from streams.dunning.ladder import (
+    effective_due,
+    first_step,
+    nominal_due,
+    pending_steps,
+    responded_since_anchor,
+)
 from streams.dunning.plans import end_plan, pending_reminders, reminder_due
 from streams.dunning.policy import Message, Priority
 from streams.dunning.state import Case, Deferral, Pending, PendingKind, Plan, PlanKind, hold_end
@@ -39,7 +45,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 def due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
-    """The last due step of a case; the earlier ones are superseded."""
+    """The last due step of a case that applies; the earlier ones are superseded."""
     if case.dormant:
         return None
     policy = turn.policy
@@ -54,11 +60,17 @@ def due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
     ]
     if not due:
         return None
+    through: list[str] = []
+    # What is for the silent only supersedes nothing where somebody has responded.
+    while len(due) > 1 and due[-1].only_if == "no_response" and responded_since_anchor(turn.state, case):
+        through.append(due.pop().id)
+        turn.say(Outcome.SUPPRESSED, ReasonCode.CUSTOMER_RESPONDED, case_id=case.case_id, step_id=through[-1])
     last = due[-1]
-    if len(due) > 1:
-        for step in due[:-1]:
-            turn.say(Outcome.SUPERSEDED, ReasonCode.LATER_STEP_DUE, case_id=case.case_id, step_id=step.id)
-        case = turn.put_case(replace(case, done=(*case.done, *(step.id for step in due[:-1]))))
+    for step in due[:-1]:
+        through.append(step.id)
+        turn.say(Outcome.SUPERSEDED, ReasonCode.LATER_STEP_DUE, case_id=case.case_id, step_id=step.id)
+    if through:
+        case = turn.put_case(replace(case, done=(*case.done, *through)))
     at = effective_due(turn.state, case, last, turn.zone, policy)
     if at > turn.clock and (last.id != first.id or case.deferral is not None):
         return None

@@ -1,5 +1,6 @@
 """Cases: how they open, take in another failure, lose an invoice, move their anchor and close."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from streams.dunning.ladder import (
     step_of,
 )
 from streams.dunning.policy import DeclineClass
-from streams.dunning.state import Case, Invoice
+from streams.dunning.state import Case, Invoice, PendingKind
 from streams.dunning.suspension import release, suspension_held_by
 from streams.dunning.turn import Turn
 
@@ -247,10 +248,12 @@ def close(turn: Turn, case: Case, reason: ReasonCode, *, reactivation: ReasonCod
         release(turn, case, reactivation)
 
 
-def _cancel_pending(turn: Turn, case: Case, reason: ReasonCode) -> None:
+def _cancel_pending(
+    turn: Turn, case: Case, reason: ReasonCode, kinds: Collection[PendingKind] = tuple(PendingKind)
+) -> None:
     """Drop the messages that events have caused for a case, and say so."""
     for pending in turn.state.pending:
-        if pending.case_id == case.case_id:
+        if pending.case_id == case.case_id and pending.kind in kinds:
             turn.drop_pending(pending)
             turn.say(Outcome.CANCELLED, reason, case_id=case.case_id, step_id=pending.kind)
 
@@ -260,6 +263,8 @@ def hold_for_new_card(turn: Turn, case: Case, at: datetime) -> None:
     if any(invoice.failures[-1] >= at for invoice in case.invoices):
         turn.say(Outcome.IGNORED, ReasonCode.STALE, case_id=case.case_id)
         return
+    # What was to be said of the card before this one is out of date.
+    _cancel_pending(turn, case, ReasonCode.CARD_UPDATED, [PendingKind.NEW_CARD_FAILED])
     until = at + turn.policy.hold_after_card_update
     invoices = tuple(
         replace(invoice, decline_class=DeclineClass.SOFT)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Channel, Feedback, FeedbackKind
-from streams.dunning.ladder import notifying_steps
+from streams.dunning.ladder import notifying_steps, step_of
 from streams.dunning.plans import reminders_of
 from streams.dunning.state import (
     Case,
@@ -109,11 +109,13 @@ def _send_again(turn: Turn, contact: Contact, *, hard: bool) -> None:
     if not hard and contact.retry:
         return
     until = turn.clock if hard else turn.clock + turn.policy.soft_bounce_retry_after
+    if hard:
+        _forget_request(turn, contact)
     if contact.plan_id is not None:
         _reopen_reminder(turn, contact, until, hard=hard)
         return
     case = turn.state.case(contact.case_ids[0]) if contact.case_ids else None
-    if case is None:
+    if case is None or case.dormant:
         return
     if contact.step_id in set(PendingKind):
         turn.add_pending(
@@ -125,8 +127,16 @@ def _send_again(turn: Turn, contact: Contact, *, hard: bool) -> None:
                 retry=not hard,
             )
         )
+        _say_again(turn, contact, until, hard=hard)
         return
     _reopen_step(turn, case, contact, until, hard=hard)
+
+
+def _forget_request(turn: Turn, contact: Contact) -> None:
+    """A link to confirm that bounced has not been given: it may be given again at once."""
+    for case in turn.state.cases:
+        if case.case_id in contact.case_ids and case.authentication_sent_at == contact.sent_at:
+            turn.put_case(replace(case, authentication_sent_at=None))
 
 
 def _reopen_reminder(turn: Turn, contact: Contact, until: datetime, *, hard: bool) -> None:
@@ -151,6 +161,10 @@ def _reopen_reminder(turn: Turn, contact: Contact, until: datetime, *, hard: boo
 def _reopen_step(turn: Turn, case: Case, contact: Contact, until: datetime, *, hard: bool) -> None:
     steps = [step.id for step in notifying_steps(case, turn.policy)]
     if not _is_latest(steps, case.done, contact.step_id):
+        return
+    suspend = step_of(case, turn.policy, "suspend")
+    if suspend is not None and suspend.id in case.done:
+        # Nobody is warned of what has happened.
         return
     notice = case.final_notice
     if notice is not None and contact.command_id in notice.command_ids:

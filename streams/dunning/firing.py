@@ -13,11 +13,12 @@ from streams.dunning.candidates import Candidate, due_pending, due_reminder, due
 from streams.dunning.channels import reach
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Channel
+from streams.dunning.ladder import responded_since_anchor
 from streams.dunning.notices import Debt, Notice, debt_lines, debt_of, debt_variables, send
 from streams.dunning.plans import plan_variables
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.state import Case, Contact, ContactStatus, Deferral, FinalNotice, Plan
-from streams.dunning.suspension import consider_suspensions
+from streams.dunning.suspension import consider_suspensions, renew_final_notices
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
 
@@ -36,6 +37,7 @@ def fire_at_once(turn: Turn) -> None:
 
 def fire(turn: Turn) -> None:
     """Send what is due at the clock, then try the suspensions that are due."""
+    renew_final_notices(turn)
     found: list[Candidate] = []
     for case in turn.state.cases:
         candidate = due_step(turn, case, only_first=False)
@@ -71,7 +73,7 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
     case = None if candidate.case_id is None else state.case(candidate.case_id)
     if case is not None:
         calls = channels[0] is Channel.PHONE and candidate.priority is Priority.FAILURE
-        if (candidate.escalation or calls) and _responded_since(turn, case.anchor):
+        if (candidate.escalation or calls) and responded_since_anchor(state, case):
             _through(turn, candidate, ReasonCode.CUSTOMER_RESPONDED, channel=channels[0])
             return
     opening = window_opening(channels[0], turn.clock, turn.zone, state.profile, turn.policy)
@@ -79,9 +81,11 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
         _defer(turn, candidate, ReasonCode.OUTSIDE_WINDOW, opening, channels[0])
         return
     debt = None if case is None else debt_of(turn, case)
-    if debt is not None and _consolidated(turn, candidate, debt, channels[0]):
-        return
-    if case is not None and debt is not None and _authentication_is_recent(turn, candidate, case, debt):
+    if debt is not None and (
+        _nothing_to_confirm(turn, candidate, debt)
+        or _authentication_is_recent(turn, candidate, debt)
+        or _consolidated(turn, candidate, debt, channels[0])
+    ):
         return
     if not candidate.unbudgeted:
         full = budget_opening(turn, channels[0])
@@ -89,10 +93,6 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
             _defer(turn, candidate, full[0], full[1], channels[0])
             return
     _send(turn, candidate, case, debt, channels)
-
-
-def _responded_since(turn: Turn, anchor: datetime) -> bool:
-    return turn.state.responded_at is not None and turn.state.responded_at >= anchor
 
 
 def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel) -> bool:
@@ -136,21 +136,32 @@ def _join_final_notice(turn: Turn, candidate: Candidate, standing: Contact) -> N
         turn.put_case(replace(case, final_notice=notice))
 
 
-def _authentication_is_recent(turn: Turn, candidate: Candidate, case: Case, debt: Debt) -> bool:
-    """Keep the messages with a link to confirm apart: a repeated attempt is silent, a step waits."""
-    about_it = candidate.kind is MessageKind.AUTHENTICATION or (
+def _nothing_to_confirm(turn: Turn, candidate: Candidate, debt: Debt) -> bool:
+    """Whether the payment that was to be confirmed has been made, or declined for another reason."""
+    if candidate.kind is not MessageKind.AUTHENTICATION or debt.of_class(DeclineClass.AUTHENTICATION):
+        return False
+    _through(turn, candidate, ReasonCode.STALE)
+    return True
+
+
+def _asks_to_confirm(candidate: Candidate, debt: Debt) -> bool:
+    return candidate.kind is MessageKind.AUTHENTICATION or (
         candidate.kind is MessageKind.FAILURE and debt.decline_class is DeclineClass.AUTHENTICATION
     )
-    sent_at = case.authentication_sent_at
-    if not about_it or sent_at is None:
+
+
+def _authentication_is_recent(turn: Turn, candidate: Candidate, debt: Debt) -> bool:
+    """Keep the messages with a link to confirm apart: a repeated attempt is silent, a step waits."""
+    asked = [case.authentication_sent_at for case in debt.cases if case.authentication_sent_at is not None]
+    if not asked or not _asks_to_confirm(candidate, debt):
         return False
-    again = sent_at + turn.policy.authentication_interval
+    again = max(asked) + turn.policy.authentication_interval
     if again <= turn.clock:
         return False
     if candidate.kind is MessageKind.AUTHENTICATION:
         _through(turn, candidate, ReasonCode.AUTHENTICATION_INTERVAL)
     else:
-        until = next_contact_time(again, turn.zone, turn.policy)
+        until = again if candidate.first_contact else next_contact_time(again, turn.zone, turn.policy)
         _defer(turn, candidate, ReasonCode.AUTHENTICATION_INTERVAL, until, None)
     return True
 
@@ -246,15 +257,15 @@ def _send(
             command_id=command.command_id,
         )
     _done(turn, candidate, sent=True)
-    kept = None if candidate.case_id is None else turn.state.case(candidate.case_id)
-    if kept is None or debt is None:
+    if debt is None:
         return
-    if candidate.kind is MessageKind.FINAL_NOTICE:
-        notice_sent = FinalNotice(sent_at=turn.clock, command_ids=tuple(command_ids))
-        kept = replace(kept, final_notice=notice_sent, gate_at=None)
-    if debt.decline_class is DeclineClass.AUTHENTICATION:
-        kept = replace(kept, authentication_sent_at=turn.clock)
-    turn.put_case(kept)
+    to_confirm = _asks_to_confirm(candidate, debt)
+    for kept in turn.state.cases:
+        if candidate.kind is MessageKind.FINAL_NOTICE and kept.case_id == candidate.case_id:
+            notice_sent = FinalNotice(sent_at=turn.clock, command_ids=tuple(command_ids))
+            turn.put_case(replace(kept, final_notice=notice_sent, gate_at=None))
+        elif to_confirm and kept.currency == debt.currency:
+            turn.put_case(replace(kept, authentication_sent_at=turn.clock))
 
 
 def _why(candidate: Candidate) -> ReasonCode:

@@ -50,6 +50,11 @@ def effective_due(state: CustomerState, case: Case, step: Step, zone: tzinfo, po
     return due
 
 
+def responded_since_anchor(state: CustomerState, case: Case) -> bool:
+    """Whether the customer has answered anything since the case's anchor: escalation is for silence."""
+    return state.responded_at is not None and state.responded_at >= case.anchor
+
+
 def pending_steps(case: Case, policy: Policy) -> tuple[Step, ...]:
     """The notifying steps that this epoch is not through with, in order."""
     return tuple(step for step in notifying_steps(case, policy) if step.id not in case.done)

@@ -97,20 +97,33 @@ class Debt(Struct, frozen=True, kw_only=True):
     invoices: tuple[Invoice, ...]
 
     @property
-    def latest(self) -> Invoice:
-        """The invoice that failed last."""
-        return max(self.invoices, key=lambda invoice: (invoice.failures[-1], invoice.invoice_id))
-
-    @property
     def decline_class(self) -> DeclineClass:
-        """How the message is worded: a retry is promised only if nothing in it needs a new card.
+        """How the message is worded: a retry is promised only if nothing in it needs the customer's doing.
 
         A fraud decline reads as a hard one, so that its reason never shows.
         """
-        classes = {invoice.decline_class for invoice in self.invoices}
-        if classes & {DeclineClass.HARD, DeclineClass.FRAUD}:
-            return DeclineClass.HARD
-        return self.latest.decline_class
+        for each in (DeclineClass.HARD, DeclineClass.AUTHENTICATION):
+            if self.of_class(each):
+                return each
+        return DeclineClass.SOFT
+
+    def of_class(self, decline_class: DeclineClass) -> tuple[Invoice, ...]:
+        """The invoices that are worded so."""
+        worded = {DeclineClass.FRAUD: DeclineClass.HARD}
+        return tuple(
+            each
+            for each in self.invoices
+            if worded.get(each.decline_class, each.decline_class) is decline_class
+        )
+
+    def subject(self, kind: MessageKind) -> Invoice:
+        """The invoice whose card and link a message shows: of those that word it, the last to fail."""
+        invoices = self.invoices
+        if kind is MessageKind.AUTHENTICATION:
+            invoices = self.of_class(DeclineClass.AUTHENTICATION) or invoices
+        elif kind is not MessageKind.NEW_CARD_FAILED:
+            invoices = self.of_class(self.decline_class)
+        return max(invoices, key=lambda invoice: (invoice.failures[-1], invoice.invoice_id))
 
 
 def debt_of(turn: Turn, case: Case) -> Debt:
@@ -133,7 +146,7 @@ def debt_lines(debt: Debt) -> tuple[InvoiceLine, ...]:
 
 def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dict[str, str]:
     """What a message about a debt may speak of (see `streams.dunning.variables`)."""
-    latest = debt.latest
+    subject = debt.subject(kind)
     variables: dict[str, str] = {}
     if kind in {MessageKind.FAILURE, MessageKind.FINAL_NOTICE}:
         since = local_day(case.anchor, turn.zone)
@@ -149,11 +162,11 @@ def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dic
             variables["next_retry_on"] = local_day(min(retries), turn.zone).isoformat()
     if kind is MessageKind.FINAL_NOTICE:
         variables["suspension_date"] = local_day(suspension_named(turn, case), turn.zone).isoformat()
-    if latest.pay_url is not None:
-        variables["pay_url"] = latest.pay_url
-    if latest.card is not None:
-        variables["card_brand"] = latest.card.brand
-        variables["card_last4"] = latest.card.last4
+    if subject.pay_url is not None:
+        variables["pay_url"] = subject.pay_url
+    if subject.card is not None:
+        variables["card_brand"] = subject.card.brand
+        variables["card_last4"] = subject.card.last4
     return variables
 
 

@@ -83,39 +83,49 @@ def _concerns(parked: Invoice | None, case: Case) -> bool:
     return parked is not None and parked.subscription_id == case.subscription_id
 
 
+def renew_final_notices(turn: Turn) -> None:
+    """Warn (again) first where a suspension is due and no notice stands, or one too old to be remembered."""
+    if turn.state.exempt or not live_channels(turn):
+        return
+    for case in turn.state.cases:
+        suspend = step_of(case, turn.policy, "suspend")
+        notify = step_of(case, turn.policy, "final_notice")
+        if suspend is None or notify is None or not _is_due(turn, case):
+            continue
+        notice = case.final_notice
+        if notice is not None and turn.clock - notice.sent_at <= turn.policy.suspension.notice_valid_for:
+            continue
+        done = tuple(each for each in case.done if each != notify.id)
+        turn.put_case(replace(case, done=done, final_notice=None, resends=case.resends + 1, gate_at=None))
+        turn.say(
+            Outcome.DEFERRED,
+            ReasonCode.GATE_NOT_MET,
+            case_id=case.case_id,
+            step_id=suspend.id,
+            missing=(Missing.FINAL_NOTICE,),
+        )
+
+
 def consider_suspensions(turn: Turn) -> None:
     """Try the gate of every case whose suspension is due."""
     for case in turn.state.cases:
-        if case.dormant:
-            continue
-        due = suspension_due(turn.state, case, turn.zone, turn.policy)
-        if due is not None and due <= turn.clock:
+        if _is_due(turn, case):
             _consider(turn, case)
+
+
+def _is_due(turn: Turn, case: Case) -> bool:
+    due = None if case.dormant else suspension_due(turn.state, case, turn.zone, turn.policy)
+    return due is not None and due <= turn.clock
 
 
 def _consider(turn: Turn, case: Case) -> None:
     step = step_of(case, turn.policy, "suspend")
-    notice_step = step_of(case, turn.policy, "final_notice")
     if step is None:
         return
     through = (*case.done, step.id)
     if turn.state.exempt:
         turn.put_case(replace(case, done=through))
         turn.say(Outcome.SUPPRESSED, ReasonCode.EXEMPT, case_id=case.case_id, step_id=step.id)
-        return
-    notice = case.final_notice
-    # No notice although a channel lives, or one too old to be remembered: warn (again) first.
-    outdated = notice is not None and turn.clock - notice.sent_at > turn.policy.suspension.notice_valid_for
-    if notice_step is not None and (outdated or (notice is None and live_channels(turn))):
-        done = tuple(each for each in case.done if each != notice_step.id)
-        turn.put_case(replace(case, done=done, final_notice=None, resends=case.resends + 1, gate_at=None))
-        turn.say(
-            Outcome.DEFERRED,
-            ReasonCode.GATE_NOT_MET,
-            case_id=case.case_id,
-            step_id=step.id,
-            missing=(Missing.FINAL_NOTICE,),
-        )
         return
     missing = missing_for_suspension(turn, case)
     if not missing:
