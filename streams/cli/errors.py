@@ -44,8 +44,9 @@ def explain(error: Exception) -> tuple[ExitCode, str] | None:
         return error.code, str(error)
     if isinstance(error, KafkaException):
         return ExitCode.BROKER, f"Kafka: {error.args[0].str() if error.args else error}"
-    if isinstance(error, OSError) and error.strerror is not None:
-        return ExitCode.FAILED, ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    if isinstance(error, OSError):
+        parts = [str(part) for part in (error.filename, error.strerror) if part]
+        return ExitCode.FAILED, ": ".join(parts) or str(error)
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code, str(error)

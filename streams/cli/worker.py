@@ -25,15 +25,7 @@ def worker() -> None:
     store failed.
     """
     settings = command_settings()
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    if settings.log_level != "DEBUG":
-        # Faust reports each of its services twice; the engine says what matters.
-        for noisy in ("faust", "mode"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+    _log_to_stderr(settings.log_level)
     # Faust wants it to be there, whatever the store.
     settings.data_directory.mkdir(parents=True, exist_ok=True)
     try:
@@ -42,3 +34,12 @@ def worker() -> None:
         note(f"dunning: {error}")
         code = error.exit_code
     raise typer.Exit(code)
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    if level != "DEBUG":
+        # Faust reports the start and stop of each of its services ("[^-Consumer]: ..."), agents included.
+        handler.addFilter(lambda record: not str(record.msg).startswith("[^"))
+    logging.basicConfig(handlers=[handler], level=level)

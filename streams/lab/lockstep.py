@@ -28,6 +28,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _SHORTEST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.02
 _REQUEST_SECONDS = 5.0
+_FLUSH_SECONDS = 0.5
 _QUEUE_WAIT_SECONDS = 0.05
 
 Report = Callable[[datetime], None]
@@ -78,6 +79,7 @@ class Lockstep:
         start: before the first event; no tick up to it is published.
         patience_seconds: how long to wait for a worker that does nothing.
         report: is told of progress.
+        watch: is called while waiting; may raise what should end the wait.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Lockstep:
         start: datetime,
         patience_seconds: float = PATIENCE_SECONDS,
         report: Report = lambda _moment: None,
+        watch: Callable[[], None] = lambda: None,
     ) -> None:
         self._encoder = encoder
         self._grid = grid
@@ -99,6 +102,7 @@ class Lockstep:
         self._prefix = prefix
         self._patience = patience_seconds
         self._report = report
+        self._watch = watch
         self._lanes = [_Lane(partition, grid.last_until(start)) for partition in range(partitions)]
         self._producer = Producer(
             {
@@ -200,7 +204,11 @@ class Lockstep:
                 return
 
     def _flush(self) -> None:
-        if self._producer.flush(self._patience):
+        give_up = time.monotonic() + self._patience
+        # In slices: a Ctrl-C is not noticed within a call of the client.
+        while self._producer.flush(_FLUSH_SECONDS) and self._refused is None:
+            if time.monotonic() < give_up:
+                continue
             raise KafkaException(
                 KafkaError(KafkaError._TIMED_OUT, "the broker does not take what is published")  # noqa: SLF001
             )
@@ -239,6 +247,7 @@ class Lockstep:
                 seen, give_up = committed, time.monotonic() + self._patience
             elif time.monotonic() > give_up:
                 raise NoProgressError(self._group, waiting, self._patience)
+            self._watch()
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
 

@@ -1,6 +1,7 @@
 """A history through Kafka, in the virtual time in which the simulator would run it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,9 @@ from streams.messages.history import Arrival
 AFTERWARDS = timedelta(days=90)
 """Without a given end, ticks go on this long after the last event: a whole ladder, and the month that a
 blocked suspension waits. When nothing is due any more cannot be seen from outside."""
+
+# With ticks every minute, a stretch of a ladder is about two days: some thousand ticks to a partition.
+_STRETCHES = 50
 
 
 def publish(
@@ -71,5 +75,18 @@ def publish(
         patience_seconds=patience_seconds,
         report=report,
     ) as lockstep:
-        lockstep.play([arrival for arrival in arrivals if arrival.arrived_at <= end], end)
+        for part, until_then in _stretches(arrivals, start, end):
+            lockstep.play(part, until_then)
     return end
+
+
+def _stretches(
+    arrivals: Sequence[Arrival], start: datetime, end: datetime
+) -> Iterator[tuple[Sequence[Arrival], datetime]]:
+    """The history in equal parts: they bound what is in flight, and give progress to report."""
+    first = 0
+    for number in range(1, _STRETCHES + 1):
+        until = end if number == _STRETCHES else start + (end - start) * number / _STRETCHES
+        last = bisect_right(arrivals, until, key=lambda arrival: arrival.arrived_at)
+        yield arrivals[first:last], until
+        first = last
