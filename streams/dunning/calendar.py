@@ -54,13 +54,18 @@ def local_day(moment: datetime, zone: tzinfo) -> date:
     return moment.astimezone(zone).date()
 
 
+def _region(profile: Profile) -> str | None:
+    """The region without its country: profiles say `FL` or, as ISO 3166-2 does, `US-FL`."""
+    return None if profile.region is None else profile.region.removeprefix(f"{profile.country}-")
+
+
 def _hours(window: Window, profile: Profile | None) -> tuple[time, time]:
     """The window's opening and closing; the most particular exception for the customer's place wins."""
     opens, closes = window.opens, window.closes
     if profile is not None:
         # A country's exception first, then its region's over it.
         for exception in sorted(window.exceptions, key=lambda each: each.region is not None):
-            if exception.country == profile.country and exception.region in {None, profile.region}:
+            if exception.country == profile.country and exception.region in {None, _region(profile)}:
                 opens, closes = exception.opens or opens, exception.closes or closes
     return _time(opens), _time(closes)
 

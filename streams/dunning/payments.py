@@ -137,7 +137,8 @@ def _owe(turn: Turn, failure: Invoice, event_id: str, reason: ReasonCode) -> Cas
 def payment_recovered(turn: Turn, event: PaymentRecovered) -> None:
     """An invoice was paid: it leaves its case, or a renewal was paid early."""
     invoice_id = event.invoice_id
-    known = case_with(turn, invoice_id) is not None or _is_parked(turn, invoice_id)
+    # An invoice that was settled before is told of again: it is no renewal's.
+    known = _settlement_of(turn, invoice_id) is not None or _is_parked(turn, invoice_id)
     if _settle(turn, invoice_id, event.occurred_at, ReasonCode.PAID):
         return
     if known or not renewal_paid(turn, event):

@@ -88,11 +88,10 @@ def card_expiring(turn: Turn, event: CardExpiring) -> None:
     if ends_at <= turn.clock:
         turn.say(Outcome.IGNORED, ReasonCode.TOO_LATE)
         return
-    subject = f"{card.payment_method_id}/{card.exp_year:04d}-{card.exp_month:02d}"
     _keep(
         turn,
         Plan(
-            plan_id=named(state.customer_id, "plan", PlanKind.CARD, subject),
+            plan_id=named(state.customer_id, "plan", PlanKind.CARD, card.payment_method_id, event.event_id),
             kind=PlanKind.CARD,
             subject_id=card.payment_method_id,
             as_of=event.occurred_at,
@@ -142,7 +141,7 @@ def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
                 "plan",
                 PlanKind.RENEWAL,
                 event.subscription_id,
-                event.renews_at.isoformat(),
+                event.event_id,
             ),
             kind=PlanKind.RENEWAL,
             subject_id=event.subscription_id,
@@ -166,7 +165,7 @@ def _keep(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) -> N
     if standing is not None and standing.as_of > plan.as_of:
         turn.say(Outcome.IGNORED, ReasonCode.STALE, plan_id=standing.plan_id)
         return
-    if standing is not None and standing.plan_id == plan.plan_id:
+    if standing is not None and _end_alike(standing, plan):
         turn.put_plan(
             replace(
                 standing,
@@ -176,7 +175,7 @@ def _keep(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) -> N
                 subscription_ids=plan.subscription_ids,
             )
         )
-        turn.say(Outcome.UPDATED, opened, plan_id=plan.plan_id)
+        turn.say(Outcome.UPDATED, opened, plan_id=standing.plan_id)
         return
     if standing is not None:
         end_plan(turn, standing, replaced)
@@ -185,6 +184,13 @@ def _keep(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) -> N
         return
     turn.put_plan(plan)
     turn.say(Outcome.OPENED, opened, plan_id=plan.plan_id)
+
+
+def _end_alike(plan: Plan, other: Plan) -> bool:
+    """Whether two plans of one subject count their days from the same end."""
+    if plan.kind is PlanKind.CARD:
+        return all(plan.variables[name] == other.variables[name] for name in ("exp_month", "exp_year"))
+    return plan.ends_at == other.ends_at
 
 
 def end_plan(turn: Turn, plan: Plan, reason: ReasonCode) -> None:
@@ -229,17 +235,14 @@ def subscription_changed(turn: Turn, event: SubscriptionChanged) -> None:
     for plan in turn.state.plans:
         if plan.kind is not PlanKind.RENEWAL or plan.subject_id != event.subscription_id:
             continue
-        if event.change == "pause":
-            end_plan(turn, plan, ReasonCode.SUBSCRIPTION_PAUSED)
-        elif plan.as_of <= event.occurred_at:
-            turn.put_plan(
-                replace(
-                    plan, as_of=event.occurred_at, variables={**plan.variables, "plan_name": event.plan_name}
-                )
-            )
-            turn.say(Outcome.UPDATED, ReasonCode.PLAN_CHANGED, plan_id=plan.plan_id)
-        else:
+        if plan.as_of > event.occurred_at:
             turn.say(Outcome.IGNORED, ReasonCode.STALE, plan_id=plan.plan_id)
+        elif event.change == "pause":
+            end_plan(turn, plan, ReasonCode.SUBSCRIPTION_PAUSED)
+        else:
+            # What is known of the renewal's date is not renewed by this: `as_of` stays.
+            turn.put_plan(replace(plan, variables={**plan.variables, "plan_name": event.plan_name}))
+            turn.say(Outcome.UPDATED, ReasonCode.PLAN_CHANGED, plan_id=plan.plan_id)
         return
     turn.say(Outcome.RECORDED, ReasonCode.PLAN_CHANGED)
 

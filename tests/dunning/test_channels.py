@@ -1,0 +1,270 @@
+"""Channels: which reach a customer, and what becomes of a message that did not arrive."""
+
+from datetime import timedelta
+
+import pytest
+
+from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.events import Channel, FeedbackKind
+from streams.dunning.state import ContactStatus
+from tests.dunning.customer import Customer, local, utc
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+D0 = local("2026-01-05 10:00")
+
+
+@pytest.fixture
+def customer() -> Customer:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"))
+    return customer
+
+
+def channels_of(customer: Customer) -> list[Channel]:
+    return [command.channel for command in customer.sent]
+
+
+@pytest.mark.parametrize("kind", [FeedbackKind.BOUNCED_HARD, FeedbackKind.COMPLAINED, FeedbackKind.OPTED_OUT])
+def test_a_channel_that_has_ended_is_not_used_again(customer: Customer, kind: FeedbackKind) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, kind)
+    customer.until(D0 + 55 * DAY)
+
+    assert Channel.EMAIL not in channels_of(customer)[1:]
+    assert customer.said(Outcome.RECORDED, ReasonCode.CHANNEL_ENDED)[0].channel is Channel.EMAIL
+
+
+def test_a_first_contact_that_bounces_goes_by_the_next_channel_at_once(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.BOUNCED_HARD)
+
+    assert [(command.step_id, command.channel, command.decided_at) for command in customer.sent] == [
+        ("d0_email", Channel.EMAIL, D0),
+        ("d0_email", Channel.IN_APP, D0 + HOUR),
+    ]
+
+
+@pytest.mark.parametrize("kind", [FeedbackKind.COMPLAINED, FeedbackKind.OPTED_OUT])
+def test_a_message_that_was_answered_with_an_opt_out_has_arrived(
+    customer: Customer, kind: FeedbackKind
+) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, kind)
+
+    assert len(customer.sent) == 1
+    assert customer.state.contacts[0].status is ContactStatus.DELIVERED
+
+
+def test_a_later_step_that_bounces_waits_for_the_next_channels_window() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[Channel.EMAIL, Channel.SMS])
+    customer.failed(D0)
+    customer.until(D0 + 3 * DAY)
+    customer.feedback(local("2026-01-08 22:00"), FeedbackKind.BOUNCED_HARD)
+    customer.until(D0 + 4 * DAY)
+
+    last = customer.sent[-1]
+    assert (last.step_id, last.channel, last.decided_at) == (
+        "d3_email",
+        Channel.SMS,
+        local("2026-01-09 08:00"),
+    )
+
+
+def test_a_soft_bounce_is_tried_once_more_after_a_day(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.BOUNCED_SOFT)
+    customer.until(D0 + DAY + 2 * HOUR)
+    assert customer.steps == [("d0_email", D0), ("d0_email", D0 + DAY + HOUR)]
+    assert len({command.command_id for command in customer.sent}) == 2
+
+    customer.feedback(D0 + DAY + 2 * HOUR, FeedbackKind.BOUNCED_SOFT)
+    customer.until(D0 + 3 * DAY - 2 * HOUR)
+    assert len(customer.sent) == 2
+
+
+def test_a_bounce_of_a_message_that_a_later_one_made_up_for_changes_nothing(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.until(D0 + 6 * DAY)
+    customer.feedback(D0 + 6 * DAY, FeedbackKind.BOUNCED_SOFT, customer.sent[1])
+    customer.until(D0 + 8 * DAY)
+
+    assert customer.step_ids == ["d0_email", "d3_email", "d5_sms", "d7_email"]
+
+
+def test_a_bounced_message_about_a_new_card_is_sent_again(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.card_updated(D0 + DAY)
+    customer.failed(D0 + DAY + HOUR)
+    commands = customer.feedback(D0 + DAY + 2 * HOUR, FeedbackKind.BOUNCED_HARD)
+
+    assert [(command.step_id, command.channel) for command in customer.sent[-1:]] == [
+        ("new_card_failed", Channel.IN_APP)
+    ]
+    assert len(commands) == 1
+    assert customer.said(Outcome.DEFERRED, ReasonCode.BOUNCED, step="new_card_failed")
+
+
+def test_a_bounced_reminder_is_sent_again_by_another_channel(customer: Customer) -> None:
+    customer.renewing(utc("2026-02-20 00:00"), local("2026-03-15 09:00"))
+    customer.until(local("2026-03-08 09:00"))
+    customer.feedback(local("2026-03-08 10:00"), FeedbackKind.BOUNCED_HARD)
+    customer.until(local("2026-03-09 09:00"))
+
+    assert channels_of(customer) == [Channel.EMAIL, Channel.IN_APP]
+
+
+@pytest.mark.parametrize(
+    ("reported", "kept"),
+    [
+        ([FeedbackKind.DELIVERED, FeedbackKind.BOUNCED_SOFT], ContactStatus.BOUNCED),
+        ([FeedbackKind.BOUNCED_SOFT, FeedbackKind.DELIVERED], ContactStatus.BOUNCED),
+        ([FeedbackKind.BOUNCED_SOFT, FeedbackKind.CLICKED], ContactStatus.RESPONDED),
+        ([FeedbackKind.CLICKED, FeedbackKind.BOUNCED_HARD], ContactStatus.RESPONDED),
+    ],
+)
+def test_a_bounce_outweighs_a_delivery_and_an_answer_outweighs_a_bounce(
+    customer: Customer, reported: list[FeedbackKind], kept: ContactStatus
+) -> None:
+    customer.failed(D0)
+    (email,) = customer.sent
+    for hours, kind in enumerate(reported, start=1):
+        customer.feedback(D0 + hours * HOUR, kind, email)
+
+    assert customer.state.contacts[0].status is kept
+
+
+def test_opting_out_of_everything_ends_every_channel_and_the_log_says_why(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.OPTED_OUT, scope="all")
+    customer.until(D0 + 59 * DAY)
+
+    assert len(customer.sent) == 1
+    silent = {each.step_id for each in customer.said(Outcome.SUPPRESSED, ReasonCode.NO_LIVE_CHANNEL)}
+    assert silent == {
+        "d3_email",
+        "d5_sms",
+        "d7_email",
+        "d14_email",
+        "d21_phone",
+        "d35_phone",
+        "d53_final_notice",
+    }
+
+
+def test_opting_in_again_restores_the_channel_and_the_later_word_counts(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.OPTED_OUT)
+    customer.feedback(D0 + 3 * HOUR, FeedbackKind.OPTED_IN)
+    customer.feedback(D0 + 2 * HOUR, FeedbackKind.OPTED_OUT, arrives=D0 + 4 * HOUR)
+    customer.until(D0 + 4 * DAY)
+
+    assert channels_of(customer)[-1] is Channel.EMAIL
+
+
+def test_the_scope_of_a_hard_bounce_is_its_channel(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.BOUNCED_HARD, scope="all")
+
+    assert set(customer.state.channels) == {Channel.EMAIL}
+
+
+def test_a_letter_is_the_last_resort() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[Channel.LETTER])
+    customer.failed(D0)
+    customer.until(D0 + 60 * DAY)
+
+    assert set(channels_of(customer)) == {Channel.LETTER}
+    assert customer.step_ids.count("d53_final_notice") == 1
+
+
+def test_a_step_by_a_channel_that_is_not_on_file_falls_to_the_first_that_is() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[Channel.EMAIL, Channel.PHONE])
+    customer.failed(D0)
+    customer.until(D0 + 6 * DAY)
+
+    assert [(command.step_id, command.channel) for command in customer.sent] == [
+        ("d0_email", Channel.EMAIL),
+        ("d3_email", Channel.EMAIL),
+        ("d5_sms", Channel.EMAIL),
+    ]
+
+
+def test_a_customer_without_a_profile_is_written_to() -> None:
+    customer = Customer()
+    customer.failed(D0)
+    customer.until(D0 + 59 * DAY)
+
+    assert set(channels_of(customer)) == {Channel.EMAIL}
+    # Without a zone of their own their day begins at nine UTC.
+    assert customer.steps[1] == ("d3_email", utc("2026-01-08 09:00"))
+
+
+def test_a_profile_without_any_channel_is_told_nothing_and_the_log_says_why() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[])
+    customer.failed(D0)
+    customer.until(D0 + 120 * DAY)
+
+    assert customer.sent == []
+    assert customer.said(Outcome.SUPPRESSED, ReasonCode.NO_LIVE_CHANNEL, step="d0_email")
+    assert [action for action, _, _ in customer.deeds] == ["review"]
+
+
+def test_feedback_about_something_unknown_is_recorded(customer: Customer) -> None:
+    customer.failed(D0)
+    stranger = customer.sent[0]
+    other = Customer()
+    other.feedback(D0, FeedbackKind.PROMISED, stranger)
+    other.feedback(D0, FeedbackKind.BOUNCED_HARD, stranger)
+    other.feedback(D0, FeedbackKind.BOUNCED_SOFT, stranger)
+
+    assert other.commands == []
+    assert other.state.promised_until is None
+
+
+# Exemption.
+
+
+def test_an_exempt_customer_gets_nothing_and_the_log_says_so() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), exempt=True)
+    customer.failed(D0)
+    customer.card_updated(D0 + DAY)
+    customer.failed(D0 + DAY + HOUR)
+    customer.card_expiring(D0 + 2 * DAY)
+    customer.renewing(D0 + 2 * DAY, D0 + 40 * DAY)
+    customer.until(D0 + 600 * DAY)
+
+    assert customer.commands == []
+    exempt = {each.step_id for each in customer.said(Outcome.SUPPRESSED, ReasonCode.EXEMPT)}
+    assert exempt >= {
+        "d0_email",
+        "d3_email",
+        "d53_final_notice",
+        "d60_suspend",
+        "new_card_failed",
+        "renewal_7",
+        "card_7",
+    }
+
+
+def test_an_older_profile_that_arrives_later_does_not_count(customer: Customer) -> None:
+    customer.profile(utc("2026-01-03 00:00"), exempt=True)
+    customer.profile(utc("2026-01-02 00:00"), arrives=utc("2026-01-04 00:00"))
+    customer.failed(D0)
+
+    assert customer.commands == []
+    assert customer.said(Outcome.IGNORED, ReasonCode.STALE)
+
+
+def test_who_is_no_longer_exempt_is_dunned_from_the_next_step_on(customer: Customer) -> None:
+    customer.profile(utc("2026-01-02 00:00"), exempt=True)
+    customer.failed(D0)
+    customer.profile(D0 + 4 * DAY)
+    customer.until(D0 + 6 * DAY)
+
+    assert customer.step_ids == ["d5_sms"]
