@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from streams.engine.errors import BrokerError
 from streams.engine.librdkafka import client_properties, fatal
 from streams.engine.record import TopicPartition
 from streams.engine.settings import EngineSettings
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 # While a topic is being made, or its leader moves, the broker answers with errors that pass.
 _PAUSE_SECONDS = 0.1
+# One question waits no longer: on a broker that has just started, the admin client was seen to wait for the
+# group's coordinator until its timeout, and to get the answer at once when asked again.
+_TRY_SECONDS = 5.0
 _DEFAULT_DELETE_RETENTION_SECONDS = 86_400.0
 
 
@@ -33,12 +37,13 @@ class LibrdkafkaCluster:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._timeout = settings.request_timeout_seconds
+        self._try = min(_TRY_SECONDS, self._timeout)
         self._admin = AdminClient(client_properties(settings))
 
     def partition_counts(self, topics: Iterable[str]) -> Mapping[str, int]:
         """Those that exist."""
         wanted = set(topics)
-        found = self._attempt("listing topics", lambda: self._admin.list_topics(timeout=self._timeout)).topics
+        found = self._attempt("listing topics", lambda: self._admin.list_topics(timeout=self._try)).topics
         return {
             name: len(found[name].partitions)
             for name in wanted
@@ -68,7 +73,9 @@ class LibrdkafkaCluster:
         request = ConsumerGroupTopicPartitions(group, partitions)
         answer = self._attempt(
             "reading the group's offsets",
-            lambda: self._admin.list_consumer_group_offsets([request])[group].result(self._timeout),
+            lambda: self._admin.list_consumer_group_offsets([request], request_timeout=self._try)[
+                group
+            ].result(self._try),
         )
         return any(each.offset >= 0 for each in answer.topic_partitions or ())
 
@@ -90,7 +97,9 @@ class LibrdkafkaCluster:
         resource = ConfigResource(ResourceType.TOPIC, topic)
         entries = self._attempt(
             f"reading the configuration of {topic}",
-            lambda: self._admin.describe_configs([resource])[resource].result(self._timeout),
+            lambda: self._admin.describe_configs([resource], request_timeout=self._try)[resource].result(
+                self._try
+            ),
         )
         entry = entries.get("delete.retention.ms")
         return _DEFAULT_DELETE_RETENTION_SECONDS if entry is None else int(entry.value) / 1000
@@ -103,9 +112,9 @@ class LibrdkafkaCluster:
             return {}
 
         def ask() -> dict[TopicPartition, int]:
-            futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=self._timeout)
+            futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=self._try)
             return {
-                TopicPartition(each.topic, each.partition): int(future.result(self._timeout).offset)
+                TopicPartition(each.topic, each.partition): int(future.result(self._try).offset)
                 for each, future in futures.items()
             }
 
@@ -121,4 +130,7 @@ class LibrdkafkaCluster:
                 # NOT_LEADER and its like come right after a topic's creation.
                 if cause.fatal() or time.monotonic() > give_up:
                     raise fatal(self._settings, step, cause) from error
-                time.sleep(_PAUSE_SECONDS)
+            except TimeoutError as error:
+                if time.monotonic() > give_up:
+                    raise BrokerError(step, f"no answer within {self._timeout:.0f} s") from error
+            time.sleep(_PAUSE_SECONDS)
