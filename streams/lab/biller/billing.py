@@ -86,6 +86,7 @@ class Billing:
         if invoice.status is not InvoiceStatus.OPEN:
             return
         invoice.status = InvoiceStatus.PAID
+        invoice.payments += 1
         self._timeline.tell(payment_recovered(invoice, at))
         if self._draws.happens(0.004, invoice.invoice_id, "reversed"):
             later = self._draws.within(2 * _DAY, 20 * _DAY, invoice.invoice_id, "reversed at")

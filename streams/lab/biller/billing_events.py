@@ -39,9 +39,9 @@ def payment_failed(
 
 
 def payment_recovered(invoice: Invoice, at: datetime) -> PaymentRecovered:
-    """The invoice was paid."""
+    """The invoice was paid; `invoice.payments` counts it already."""
     return PaymentRecovered(
-        event_id=f"{invoice.invoice_id}-paid-{at:%Y%m%d%H%M%S}",
+        event_id=f"{invoice.invoice_id}-paid-{invoice.payments}",
         occurred_at=at,
         customer_id=invoice.customer.customer_id,
         invoice_id=invoice.invoice_id,

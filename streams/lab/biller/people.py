@@ -124,6 +124,7 @@ class Invoice:
     subscription: Subscription
     status: InvoiceStatus = InvoiceStatus.OPEN
     attempts: int = 0
+    payments: int = 0
 
 
 def card_ends(card: Card) -> datetime:
