@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
@@ -66,18 +66,19 @@ class LibrdkafkaCluster:
 
     def group_has_offsets(self, topics: Mapping[str, int]) -> bool:
         """Any offset of any partition."""
-        group = self._settings.application_id
         partitions = [
             KafkaTopicPartition(topic, number) for topic, n in topics.items() for number in range(n)
         ]
-        request = ConsumerGroupTopicPartitions(group, partitions)
-        answer = self._attempt(
-            "reading the group's offsets",
-            lambda: self._admin.list_consumer_group_offsets([request], request_timeout=self._try)[
-                group
-            ].result(self._try),
-        )
-        return any(each.offset >= 0 for each in answer.topic_partitions or ())
+        # Not by the admin client's list_consumer_group_offsets: on a cluster without a group coordinator
+        # it crashes the process (librdkafka 2.16). A consumer that never subscribes does not join the group.
+        consumer = Consumer({**client_properties(self._settings), "group.id": self._settings.application_id})
+        try:
+            answers = self._attempt(
+                "reading the group's offsets", lambda: consumer.committed(partitions, timeout=self._timeout)
+            )
+        finally:
+            consumer.close()
+        return any(each.offset >= 0 for each in answers)
 
     def first_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The oldest records."""

@@ -50,7 +50,7 @@ class Worker:
         wait_for(
             lambda: len(self.said(pattern)) >= times or self.process.poll() is not None, pattern, seconds
         )
-        assert len(self.said(pattern)) >= times, self.log.read_text()
+        assert len(self.said(pattern)) >= times, f"ended with {self.process.poll()}:\n{self.log.read_text()}"
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -183,9 +183,8 @@ class Cluster:
     def lag(self) -> int:
         """Input records after the committed offsets."""
         committed = self.committed()
-        asked = {
-            TopicPartition(self.prefix + name, number): OffsetSpec.latest() for name, number in committed
-        }
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(self.prefix + name, number): latest for name, number in committed}
         while True:
             try:
                 ends = [int(future.result(20).offset) for future in self._admin.list_offsets(asked).values()]
