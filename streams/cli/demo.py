@@ -34,7 +34,7 @@ from streams.messages.topics import DEAD_LETTERS, DEFAULT_PARTITIONS, OUTPUTS
 from streams.policy import load
 from streams.settings import Settings
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday from which 90 days reach over the beginning of daylight saving time in America and Europe."""

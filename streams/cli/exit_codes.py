@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
 
 
 MEANINGS: dict[ExitCode, str] = {
-    ExitCode.OK: "done; also when the reader of a pipe has seen enough (`| head`)",
+    ExitCode.OK: "done; also when the reader of a pipe, such as `head`, has seen enough",
     ExitCode.FAILED: "a file could not be read or written, or something the command checks is not so",
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.HISTORY: "a history has bad lines; each is named by file, line and field",

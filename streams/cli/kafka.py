@@ -11,6 +11,7 @@ from streams.cli.console import note, print_line
 from streams.cli.exit_codes import ExitCode
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Run a local Kafka in the background, for development. It listens on 127.0.0.1 only.",

@@ -9,7 +9,12 @@ from streams.cli.console import Format, Output, note, print_json, print_line, pr
 from streams.policy import load, shipped_names
 from streams.policy.schema import file_schema
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at policies, and check them.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Look at policies, and check them.",
+)
 
 PolicyArgument = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help="A shipped policy's name, or a policy's file or directory.")

@@ -18,7 +18,7 @@ from streams.lab.publish import publish as run
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL
 from streams.messages.history import Arrival
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(short_help="Publish a history to Kafka in virtual time, ticks included.")

@@ -5,7 +5,7 @@ import typer
 from streams.cli.clients import command_settings
 from streams.cli.console import Format, Output, print_json, print_rows
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(short_help="Print the settings in force; secrets are masked.")

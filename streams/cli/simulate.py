@@ -12,7 +12,7 @@ from streams.lab.simulate import simulate as run
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL
 from streams.policy import load
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 PolicyOption = Annotated[
     str,

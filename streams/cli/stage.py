@@ -105,10 +105,8 @@ class Worker:
         if self._process is None or (code := self._process.poll()) is None:
             return
         if (code < 0 or code in _PASSING) and self._starts < _MOST_STARTS:
-            cause = (
-                f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            )
-            self._say(f"the worker {cause}; another goes on where it was")
+            cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            self._say(f"the worker was ended by {cause}; another goes on where it was")
             self.start()
             return
         raise CommandError(

@@ -22,7 +22,7 @@ from streams.messages.codec import Decoder
 from streams.messages.history import to_json_line
 from streams.messages.topics import DEAD_LETTERS, topic_of_kind
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _POLL_SECONDS = 0.2
 _CONNECT = "__connect.errors."

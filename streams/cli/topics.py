@@ -12,7 +12,10 @@ from streams.cli.exit_codes import ExitCode
 from streams.messages.topics import DEFAULT_PARTITIONS, TOPICS, Topic, topic_config
 
 app = typer.Typer(
-    rich_markup_mode=None, no_args_is_help=True, help="Create Kafka's topics, check them, list them."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Create Kafka's topics, check them, list them.",
 )
 
 VirtualTime = Annotated[

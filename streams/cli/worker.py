@@ -10,7 +10,7 @@ from streams.cli.clients import command_settings
 from streams.cli.console import note
 from streams.engine import FatalError
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(short_help="Run one worker until it is told to stop.")
