@@ -29,6 +29,8 @@ _SHORTEST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.01
 _REQUEST_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
+# Some ten thousand ticks take a slow broker a second.
+_SEND_SECONDS = 60.0
 _QUEUE_WAIT_SECONDS = 0.05
 
 Report = Callable[[datetime], None]
@@ -213,7 +215,7 @@ class Lockstep:
                 return
 
     def _flush(self) -> None:
-        give_up = time.monotonic() + self._patience
+        give_up = time.monotonic() + _SEND_SECONDS
         # In slices: a Ctrl-C is not noticed within a call of the client.
         while self._producer.flush(_FLUSH_SECONDS) and self._refused is None:
             if time.monotonic() < give_up:
