@@ -11,10 +11,11 @@ from faust.types import TP
 
 from streams.engine.agents import AgentProcessor
 from streams.engine.assignment import Assignment
+from streams.engine.changelog_reader import LibrdkafkaChangelogReader
 from streams.engine.client_thread import ClientThread
 from streams.engine.cluster import LibrdkafkaCluster
 from streams.engine.errors import ConfigurationError, ExitCode, FatalError, InternalError
-from streams.engine.librdkafka import LibrdkafkaChangelogReader, LibrdkafkaConsumer, LibrdkafkaProducer
+from streams.engine.input_consumer import LibrdkafkaConsumer
 from streams.engine.observer import Observer
 from streams.engine.partitions import TableSet
 from streams.engine.progress import Progress
@@ -26,6 +27,7 @@ from streams.engine.stores.memory import MemoryStore
 from streams.engine.stores.rocksdb import RocksDBOptions, RocksDBStore
 from streams.engine.ticks import TickEncoder, Ticker
 from streams.engine.topics import ensure_changelogs
+from streams.engine.transactional_producer import LibrdkafkaProducer
 from streams.engine.watchdog import Watchdog
 
 __all__ = ["Engine"]

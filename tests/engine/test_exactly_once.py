@@ -23,7 +23,7 @@ def test_one_worker_killed_at_random_moments(cluster: Cluster, store: str) -> No
     chance = random.Random(SEED)
     feed(cluster, 10_000, chance)
     worker = cluster.start(store=store, max_records=100)
-    for _ in range(4):
+    for _ in range(3):
         worker.wait_until_said("^committed", times=1)
         time.sleep(chance.random() * 0.7)
         worker.kill()
@@ -31,7 +31,7 @@ def test_one_worker_killed_at_random_moments(cluster: Cluster, store: str) -> No
         worker = cluster.start(store=store, max_records=100)
     cluster.wait_until_done()
     assert worker.stop() == ExitCode.OK
-    assert cluster.verify() == 18_000
+    assert cluster.verify() == 16_000
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_two_workers_killed_at_random_moments(cluster: Cluster, store: str) -> N
     chance = random.Random(SEED)
     feed(cluster, 10_000, chance)
     workers = {name: cluster.start(name, store=store, max_records=50) for name in "01"}
-    for _ in range(4):
+    for _ in range(3):
         name = chance.choice("01")
         workers[name].wait_until_said("^ready")
         time.sleep(chance.random() * 0.7)
@@ -50,7 +50,7 @@ def test_two_workers_killed_at_random_moments(cluster: Cluster, store: str) -> N
         workers[name] = cluster.start(name, store=store, max_records=50)
     cluster.wait_until_done()
     assert [worker.stop() for worker in workers.values()] == [ExitCode.OK, ExitCode.OK]
-    assert cluster.verify() == 18_000
+    assert cluster.verify() == 16_000
 
 
 def test_partitions_move_when_workers_come_and_go(cluster: Cluster) -> None:
@@ -72,11 +72,12 @@ def test_partitions_move_when_workers_come_and_go(cluster: Cluster) -> None:
 def test_a_worker_that_stood_still_is_fenced(cluster: Cluster) -> None:
     chance = random.Random(SEED)
     feed(cluster, 1_000, chance)
-    zombie = cluster.start("0", max_records=50)
+    # Stopped in the middle of a commit, it holds the others up until the broker aborts its transaction.
+    zombie = cluster.start("0", max_records=50, transaction_timeout_seconds=6)
     zombie.wait_until_said("^committed", times=2)
     zombie.signal(signal.SIGSTOP)
     other = cluster.start("1", max_records=50)
-    wait_for(lambda: len(other.said("^ready")) == cluster.partitions, "the other takes over")
+    wait_for(lambda: len(other.said("^ready")) == cluster.partitions, "the other takes over", 60)
     feed(cluster, 500, chance)
     cluster.wait_until_done()
     zombie.signal(signal.SIGCONT)

@@ -1,0 +1,186 @@
+"""The consumer of the inputs over librdkafka."""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+
+from streams.engine.clients import CommittedOffset, Poll
+from streams.engine.errors import (
+    FencedError,
+)
+from streams.engine.librdkafka import FATAL, client_properties, fatal
+from streams.engine.record import Record, TopicPartition
+from streams.engine.settings import EngineSettings
+
+__all__ = ["LibrdkafkaConsumer"]
+
+logger = logging.getLogger(__name__)
+
+# How long a fresh assignment may refuse a seek before that is a defect.
+_SEEK_SECONDS = 10.0
+
+
+class LibrdkafkaConsumer:
+    """Reads the inputs; see `InputConsumer`."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        properties: dict[str, Any] = {
+            **client_properties(settings),
+            # A tick with no traffic must not wait for the fetcher: the broker answers at once when something
+            # is there, and this is only how long it waits when nothing is.
+            "fetch.wait.max.ms": 500,
+            "queued.min.messages": max(10_000, 2 * settings.max_records),
+            **settings.consumer,
+            "group.id": settings.application_id,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "allow.auto.create.topics": False,
+            "isolation.level": "read_committed",
+            # Equal partition numbers of all topics on one worker; cooperative-sticky spreads them.
+            "partition.assignment.strategy": "range",
+            "session.timeout.ms": int(settings.session_timeout_seconds * 1000),
+            "heartbeat.interval.ms": int(settings.session_timeout_seconds * 1000 / 10),
+            "max.poll.interval.ms": int(settings.max_poll_interval_seconds * 1000),
+        }
+        if settings.static_membership:
+            properties["group.instance.id"] = f"{settings.application_id}-{settings.instance_id}"
+        self._consumer = Consumer(properties)
+        self._poll = Poll()
+        self._lost = False
+        self._polled_at = time.monotonic()
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Join the group."""
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Poll:
+        """Take what lies ready; else wait for the first record; then gather for a moment."""
+        self._poll = poll = Poll()
+        consume = self._consumer.consume
+        messages = consume(max_records, 0)
+        if not messages and timeout_seconds > 0:
+            # consume(n, timeout) waits its timeout out unless n records come, so wait for one alone.
+            messages = consume(1, timeout_seconds)
+        if messages and len(messages) < max_records and timeout_seconds > 0 and self._settings.gather_seconds:
+            messages += consume(max_records - len(messages), self._settings.gather_seconds)
+        away, self._polled_at = time.monotonic() - self._polled_at, time.monotonic()
+        if self._lost and away > self._settings.session_timeout_seconds:
+            # Not the network but this process stood still, and others have gone on without it.
+            raise FencedError(
+                self._settings.instance_id, f"its session was lost while it stood still for {away:.0f} s"
+            )
+        self._lost = False
+        if not poll.rebalanced:
+            self._sort(messages, poll)
+        return poll
+
+    def committed(
+        self, partitions: Iterable[TopicPartition], timeout_seconds: float
+    ) -> Mapping[TopicPartition, CommittedOffset] | None:
+        """Stable offsets only: isolation.level makes librdkafka ask for them."""
+        asked = [KafkaTopicPartition(*partition) for partition in partitions]
+        try:
+            answers = self._consumer.committed(asked, timeout=timeout_seconds)
+        except KafkaException as error:
+            self._check(error.args[0], "reading committed offsets")
+            return None
+        found: dict[TopicPartition, CommittedOffset] = {}
+        for answer in answers:
+            if answer.error is not None:
+                self._check(answer.error, "reading committed offsets")
+                return None
+            offset = answer.offset if answer.offset >= 0 else None
+            found[TopicPartition(answer.topic, answer.partition)] = CommittedOffset(
+                offset, answer.metadata or ""
+            )
+        return found
+
+    def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Seek; a fresh assignment refuses that for a moment."""
+        give_up = time.monotonic() + _SEEK_SECONDS
+        for partition, offset in offsets.items():
+            while True:
+                try:
+                    self._consumer.seek(KafkaTopicPartition(*partition, offset))
+                    break
+                except KafkaException as error:
+                    cause = error.args[0]
+                    if cause.code() != KafkaError._STATE or time.monotonic() > give_up:  # noqa: SLF001
+                        raise fatal(self._settings, f"seeking in {partition}", cause) from error
+                    time.sleep(0.005)
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read no more of these for now."""
+        self._consumer.pause([KafkaTopicPartition(*partition) for partition in partitions])
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these again."""
+        self._consumer.resume([KafkaTopicPartition(*partition) for partition in partitions])
+
+    def membership(self) -> Any:
+        """The group's metadata."""
+        return self._consumer.consumer_group_metadata()
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _sort(self, messages: list[Message], poll: Poll) -> None:
+        records, topic, number = poll.records, None, -1
+        run: list[Record] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._event(error, message, poll)
+                continue
+            if message.partition() != number or message.topic() != topic:
+                topic, number = str(message.topic()), int(message.partition() or 0)
+                run = records.setdefault(TopicPartition(topic, number), [])
+            run.append(
+                Record(
+                    topic or "",
+                    number,
+                    message.offset(),  # type: ignore[arg-type]
+                    message.timestamp()[1],
+                    message.key(),
+                    message.value(),
+                    message.headers,  # type: ignore[arg-type]
+                )
+            )
+
+    def _event(self, error: KafkaError, message: Message, poll: Poll) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            poll.ends[TopicPartition(str(message.topic()), int(message.partition() or 0))] = int(
+                message.offset() or 0
+            )
+            return
+        self._check(error, "reading the inputs")
+
+    def _check(self, error: KafkaError, step: str) -> None:
+        if error.fatal() or error.code() in FATAL:
+            raise fatal(self._settings, step, error)
+        # librdkafka recovers from the rest by itself; if it does not, the watchdog sees that nothing moves.
+        logger.warning("Kafka reports while %s: %s", step, error)
+
+    def _on_assign(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
+        consumer.assign(partitions)
+        consumer.pause(partitions)
+        self._poll.assigned = frozenset(TopicPartition(each.topic, each.partition) for each in partitions)
+
+    def _on_revoke(self, consumer: Consumer, _partitions: list[KafkaTopicPartition]) -> None:
+        consumer.unassign()
+        self._poll.revoked = True
+        self._poll.assigned = None
+
+    def _on_lost(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
+        self._lost = True
+        self._on_revoke(consumer, partitions)
