@@ -157,7 +157,7 @@ def _play(
             history.extend(stretch.arrivals)
             outputs.extend(stretch.outputs)
             for line in feed(stretch.outputs):
-                console.print(line, overflow="ellipsis")
+                console.print(line, no_wrap=True, overflow="ellipsis")
             report(stretch.until)
     with OutputReader(client, [settings.topic(DEAD_LETTERS.name)], from_beginning=True) as reader:
         return _Played(history, outputs, tally, len(reader.read_to_end()))

@@ -30,5 +30,5 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.TOPICS: "topics are missing, not as they should be, or not fit for what is asked",
     ExitCode.NO_WORKER: "no worker makes progress, or the demo's worker ended",
     ExitCode.LOCAL_KAFKA: "the local Kafka could not be started or stopped",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C; the demo also by SIGTERM)",
 }

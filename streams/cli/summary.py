@@ -1,8 +1,9 @@
 """The end of the demo: what happened, counted, and one customer's story."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group
@@ -25,6 +26,7 @@ from streams.dunning.events import (
 from streams.lab.simulate import Output
 from streams.lab.tally import Story, Tally
 from streams.messages.history import Arrival
+from streams.messages.topics import topic_of
 
 # Said by the command beside it, or of interest to nobody.
 _QUIET = frozenset({Outcome.SENT, Outcome.RECORDED, Outcome.SUSPENDED, Outcome.REACTIVATED, Outcome.UPDATED})
@@ -64,10 +66,10 @@ def print_story(console: Console, customer_id: str, story: Story) -> None:
     for at, entry in story.entries:
         for mark, style, text in _told(entry):
             local = at.astimezone(zone)
-            line = Text(f"  {local:%b %d %H:%M}  ", no_wrap=True, overflow="ellipsis")
+            line = Text(f"  {local:%b %d %H:%M}  ")
             line.append(f"{mark} ", style=style)
             line.append(text)
-            console.print(line)
+            console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def _counts(title: str, rows: Iterable[tuple[str, int | str]]) -> Table | Group:
@@ -115,11 +117,16 @@ def _told(entry: Arrival | Output) -> Iterator[tuple[str, str, str]]:
     elif isinstance(entry, AccountCommand):
         yield "→", "bold red", f"{entry.action} {entry.subscription_id or 'account'}: {entry.reason}"
     else:
-        yield from (("-", "yellow", _outcome(each)) for each in entry.outcomes if each.outcome not in _QUIET)
+        shown = (each for each in entry.outcomes if each.outcome not in _QUIET)
+        # What ends a case ends all of its steps: one line for them.
+        for _, alike in groupby(shown, key=lambda each: (each.outcome, each.reason, each.until)):
+            yield "-", "yellow", _outcome(list(alike))
 
 
-def _outcome(reason: Reason) -> str:
-    parts = [reason.outcome, reason.step_id or "", f"({reason.reason.replace('_', ' ')})"]
+def _outcome(alike: Sequence[Reason]) -> str:
+    reason = alike[0]
+    steps = ", ".join(each.step_id for each in alike if each.step_id is not None)
+    parts = [reason.outcome, steps, f"({reason.reason.replace('_', ' ')})"]
     if reason.missing:
         parts.append(f"missing {', '.join(reason.missing)}")
     if reason.until is not None:
@@ -143,7 +150,7 @@ def _event(event: CustomerEvent) -> str:
         return f"invoice {event.reason.replace('_', ' ')}"
     if isinstance(event, RenewalUpcoming):
         return f"{event.plan_name} renews {_day(event.renews_at)}"
-    return type(event).__name__
+    return topic_of(event).kind.replace("-", " ")
 
 
 def _day(moment: datetime) -> str:
