@@ -233,6 +233,7 @@ class Engine:
 
     def _bark(self, error: FatalError) -> None:
         self.error = self.error or error
+        self._stopping = True
         if self.on_stuck is not None:
             self.on_stuck(error)
 

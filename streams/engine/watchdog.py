@@ -1,16 +1,18 @@
-"""The watchdog: measures lag, and ends the process when nothing moves although something should.
+"""The watchdog: measures lag, and ends a process that is stuck.
 
-It has a thread of its own, for what it watches may hang: a client call that never returns, an agent that
-never gives the event loop back.
+Stuck is one where nothing moves although something should, and one that itself stood still for longer than
+its session. It has a thread of its own, for what it watches may hang: a client call that never returns, an
+agent that never gives the event loop back.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from streams.engine.assignment import Assignment
 from streams.engine.clients import Cluster
-from streams.engine.errors import EngineError, FatalError, InternalError, StuckError
+from streams.engine.errors import EngineError, FatalError, FencedError, InternalError, StuckError
 from streams.engine.observer import Observer
 from streams.engine.progress import Progress
 from streams.engine.settings import EngineSettings
@@ -61,7 +63,11 @@ class Watchdog:
 
     def _run(self) -> None:
         cluster = self._make_cluster()
-        while not self._stop.wait(self._settings.lag_interval_seconds):
+        measured_at = time.monotonic()
+        while self._sleep():
+            if time.monotonic() - measured_at < self._settings.lag_interval_seconds:
+                continue
+            measured_at = time.monotonic()
             try:
                 self._measure(cluster)
             except EngineError as error:
@@ -74,6 +80,22 @@ class Watchdog:
             if age > self._settings.stuck_after_seconds and self._should_move():
                 self._bark(StuckError(self._finding(), age))
                 return
+
+    def _sleep(self) -> bool:
+        """Sleep a little; ``False`` when there is nothing more to watch."""
+        session = self._settings.session_timeout_seconds
+        nap = min(self._settings.lag_interval_seconds, session / 4)
+        before = time.monotonic()
+        if self._stop.wait(nap):
+            return False
+        away = time.monotonic() - before
+        if away > session:
+            # Not this thread but the whole process stood still, as after SIGSTOP. What it had in hand may be
+            # done by others now; Kafka would refuse it with one error or another, so say the cause instead.
+            finding = f"the process stood still for {away:.0f} s, longer than its session of {session:.0f} s"
+            self._bark(FencedError(self._settings.instance_id, finding))
+            return False
+        return True
 
     def _measure(self, cluster: Cluster) -> None:
         ends = cluster.end_offsets(dict(self._assignment.committed), committed=True)
