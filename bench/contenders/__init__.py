@@ -1,0 +1,1 @@
+"""One program per contender and job; each is given an `Assignment` and runs until SIGTERM."""
