@@ -14,7 +14,7 @@ from streams.dunning.ladder import (
     pending_steps,
     responded_since_anchor,
 )
-from streams.dunning.plans import end_plan, pending_reminders, reminder_due
+from streams.dunning.plans import end_plan, nominal_reminder_due, pending_reminders, reminder_due
 from streams.dunning.policy import Message, Priority
 from streams.dunning.state import Case, Deferral, Pending, PendingKind, Plan, PlanKind, hold_end
 from streams.dunning.turn import Turn
@@ -103,7 +103,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
     due = [
         reminder
         for reminder in pending_reminders(plan, policy)
-        if reminder_due(plan, reminder, turn.zone, policy) <= turn.clock
+        if nominal_reminder_due(plan, reminder, turn.zone, policy) <= turn.clock
     ]
     if not due:
         return None
@@ -111,6 +111,9 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         turn.say(Outcome.SUPERSEDED, ReasonCode.LATER_STEP_DUE, plan_id=plan.plan_id, step_id=reminder.id)
     last = due[-1]
     plan = turn.put_plan(replace(plan, done=(*plan.done, *(reminder.id for reminder in due[:-1]))))
+    at = reminder_due(plan, last, turn.zone, policy)
+    if at > turn.clock:
+        return None
     is_card = plan.kind is PlanKind.CARD
     if is_card and not plan.subscription_ids and plan.sent >= policy.cards.reminders_without_subscription:
         turn.put_plan(replace(plan, done=(*plan.done, last.id)))
@@ -118,7 +121,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         return None
     return Candidate(
         step_id=last.id,
-        due=reminder_due(plan, last, turn.zone, policy),
+        due=at,
         priority=Priority.EXPIRY if is_card else Priority.RENEWAL,
         kind=MessageKind.CARD_EXPIRING if is_card else MessageKind.RENEWAL_UPCOMING,
         channels=last.channels,

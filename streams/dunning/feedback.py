@@ -101,6 +101,8 @@ def _switch_channels(turn: Turn, event: Feedback) -> None:
         if known is None or event.occurred_at >= known.at:
             channels[channel] = ChannelStatus(alive=alive, at=event.occurred_at)
             turn.say(Outcome.RECORDED, reason, channel=channel, command_id=event.command_id)
+        else:
+            turn.say(Outcome.IGNORED, ReasonCode.STALE, channel=channel, command_id=event.command_id)
     turn.state = replace(turn.state, channels=channels)
 
 
@@ -115,9 +117,9 @@ def _send_again(turn: Turn, contact: Contact, *, hard: bool) -> None:
         _reopen_reminder(turn, contact, until, hard=hard)
         return
     case = turn.state.case(contact.case_ids[0]) if contact.case_ids else None
-    if case is None or case.dormant:
-        return
     if contact.step_id in set(PendingKind):
+        if case is None or case.dormant:
+            return
         turn.add_pending(
             Pending(
                 kind=PendingKind(contact.step_id),
@@ -129,7 +131,13 @@ def _send_again(turn: Turn, contact: Contact, *, hard: bool) -> None:
         )
         _say_again(turn, contact, until, hard=hard)
         return
-    _reopen_step(turn, case, contact, until, hard=hard)
+    if case is not None:
+        _reopen_step(turn, case, contact, contact.step_id, until, hard=hard)
+    # A final notice may stand for the cases that joined it as well.
+    for joined in turn.state.cases:
+        notice, step = joined.final_notice, step_of(joined, turn.policy, "final_notice")
+        if notice is not None and step is not None and contact.command_id in notice.command_ids:
+            _reopen_step(turn, joined, contact, step.id, until, hard=hard)
 
 
 def _forget_request(turn: Turn, contact: Contact) -> None:
@@ -158,9 +166,11 @@ def _reopen_reminder(turn: Turn, contact: Contact, until: datetime, *, hard: boo
     _say_again(turn, contact, until, hard=hard)
 
 
-def _reopen_step(turn: Turn, case: Case, contact: Contact, until: datetime, *, hard: bool) -> None:
+def _reopen_step(
+    turn: Turn, case: Case, contact: Contact, step_id: str, until: datetime, *, hard: bool
+) -> None:
     steps = [step.id for step in notifying_steps(case, turn.policy)]
-    if not _is_latest(steps, case.done, contact.step_id):
+    if case.dormant or not _is_latest(steps, case.done, step_id):
         return
     suspend = step_of(case, turn.policy, "suspend")
     if suspend is not None and suspend.id in case.done:
@@ -179,13 +189,13 @@ def _reopen_step(turn: Turn, case: Case, contact: Contact, until: datetime, *, h
     turn.put_case(
         replace(
             case,
-            done=tuple(each for each in case.done if each != contact.step_id),
+            done=tuple(each for each in case.done if each != step_id),
             resends=case.resends + 1,
-            deferral=Deferral(step_id=contact.step_id, until=until, retry=not hard),
+            deferral=Deferral(step_id=step_id, until=until, retry=not hard),
             final_notice=notice,
         )
     )
-    _say_again(turn, contact, until, hard=hard)
+    _say_again(turn, replace(contact, case_ids=(case.case_id,), step_id=step_id), until, hard=hard)
 
 
 def _is_latest(steps: list[str], done: tuple[str, ...], step_id: str) -> bool:

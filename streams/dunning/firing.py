@@ -131,9 +131,10 @@ def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel
 def _join_final_notice(turn: Turn, candidate: Candidate, standing: Contact) -> None:
     """Another case's final notice of this moment names this case's invoices too."""
     case = turn.state.case(candidate.case_id or "")
-    if case is not None:
-        notice = FinalNotice(sent_at=standing.sent_at, command_ids=(standing.command_id,))
-        turn.put_case(replace(case, final_notice=notice))
+    notices = (each.final_notice for each in turn.state.cases if each.final_notice is not None)
+    notice = next((each for each in notices if standing.command_id in each.command_ids), None)
+    if case is not None and notice is not None:
+        turn.put_case(replace(case, final_notice=notice, gate_at=None))
 
 
 def _nothing_to_confirm(turn: Turn, candidate: Candidate, debt: Debt) -> bool:

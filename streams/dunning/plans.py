@@ -44,9 +44,14 @@ def _last_day_of(year: int, month: int) -> date:
     return date(year, month, monthrange(year, month)[1])
 
 
+def nominal_reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: Policy) -> datetime:
+    """When the plan's end makes a reminder due (UTC): so many local days before, at the contact hour."""
+    return contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, policy)
+
+
 def reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: Policy) -> datetime:
-    """When a reminder is due (UTC): at the contact hour, so many local days before the end."""
-    due = contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, policy)
+    """When a reminder can go out (UTC): later than nominal if it had to wait."""
+    due = nominal_reminder_due(plan, reminder, zone, policy)
     deferral = plan.deferral
     if deferral is not None and deferral.step_id == reminder.id and deferral.until > due:
         return deferral.until

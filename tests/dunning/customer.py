@@ -43,8 +43,8 @@ from streams.dunning.policy import Policy
 from streams.dunning.state import Case, CustomerState, decode_state, encode_state
 from streams.policy.content import Content
 from streams.policy.loading import LoadedPolicy, load
+from tests.strategies import CUSTOMER, History, Report
 
-CUSTOMER = "customer-1"
 MINUTE = timedelta(minutes=1)
 NEW_YORK = "America/New_York"
 EVERY_CHANNEL = tuple(Channel)
@@ -422,3 +422,38 @@ def _minute_from(moment: datetime) -> datetime:
     """The first whole minute at or after the moment."""
     whole = moment.replace(second=0, microsecond=0)
     return whole if whole == moment else whole + MINUTE
+
+
+def played(history: History, *, policy: Policy | None = None, until: datetime | None = None) -> Customer:
+    """The customer after a history, and after what follows from it up to `until`."""
+    customer = Customer(policy)
+    outages = list(history.outages)
+    for happening in history.happenings:
+        while outages and outages[0][0] <= happening.arrives:
+            customer.down(*outages.pop(0))
+        event = _resolved(happening.what, customer.sent)
+        if event is not None:
+            customer.tell(event, arrives=happening.arrives)
+    for outage in outages:
+        customer.down(*outage)
+    if until is not None:
+        customer.until(until)
+    return customer
+
+
+def _resolved(what: CustomerEvent | Report, sent: list[NotificationCommand]) -> CustomerEvent | None:
+    if not isinstance(what, Report):
+        return what
+    if not sent:
+        return None
+    command = sent[-1 - what.about % len(sent)]
+    return Feedback(
+        event_id=what.event_id,
+        occurred_at=what.occurred_at,
+        customer_id=CUSTOMER,
+        command_id=command.command_id,
+        channel=command.channel,
+        kind=what.kind,
+        promised_until=what.promised_until,
+        scope=what.scope,
+    )

@@ -158,6 +158,7 @@ def test_opting_in_again_restores_the_channel_and_the_later_word_counts(customer
     customer.feedback(D0 + HOUR, FeedbackKind.OPTED_OUT)
     customer.feedback(D0 + 3 * HOUR, FeedbackKind.OPTED_IN)
     customer.feedback(D0 + 2 * HOUR, FeedbackKind.OPTED_OUT, arrives=D0 + 4 * HOUR)
+    assert customer.said(Outcome.IGNORED, ReasonCode.STALE)
     customer.until(D0 + 4 * DAY)
 
     assert channels_of(customer)[-1] is Channel.EMAIL

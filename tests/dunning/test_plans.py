@@ -125,6 +125,19 @@ def test_a_warning_repeated_by_the_biller_repeats_no_message(customer: Customer)
     assert customer.step_ids == ["card_60"]
 
 
+def test_a_reminder_that_waits_is_superseded_by_the_next_one(customer: Customer) -> None:
+    # Three first contacts fill the week before the card's last reminder but one could go out.
+    for number, currency in enumerate(("USD", "EUR", "GBP")):
+        customer.failed(local(f"2026-01-2{number} 10:00"), f"inv-{number}", currency=currency)
+    customer.card_expiring(local("2026-01-22 11:00"), card(1))
+    customer.until(local("2026-01-22 12:00"))
+    assert customer.said(Outcome.DEFERRED, ReasonCode.CONTACT_BUDGET, step="card_30")
+    customer.until(local("2026-01-24 10:00"))
+
+    assert customer.said(Outcome.SUPERSEDED, step="card_30")
+    assert customer.said(Outcome.DEFERRED, ReasonCode.CONTACT_BUDGET, step="card_7")
+
+
 # Renewals.
 
 

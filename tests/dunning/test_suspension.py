@@ -290,6 +290,23 @@ def test_a_bounced_final_notice_is_sent_again_and_moves_the_suspension(customer:
     assert customer.deeds == [("suspend", "sub-1", NOTICE + 10 * DAY)]
 
 
+@pytest.mark.parametrize("second", [Channel.SMS, Channel.LETTER])
+def test_a_bounced_final_notice_of_two_cases_is_made_good_for_both(second: Channel) -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[Channel.EMAIL, second])
+    customer.failed(D0, "inv-a", subscription="sub-a")
+    customer.failed(D0, "inv-b", subscription="sub-b")
+    customer.until(NOTICE)
+    email = next(command for command in reversed(customer.sent) if command.channel is Channel.EMAIL)
+    assert (email.step_id, len(email.invoices)) == ("d53_final_notice", 2)
+    customer.feedback(NOTICE + HOUR, FeedbackKind.BOUNCED_HARD, email)
+    customer.until(SUSPENSION + 10 * DAY)
+
+    notices = [command for command in customer.sent if command.step_id == "d53_final_notice"]
+    assert [command.channel for command in notices] == [Channel.EMAIL, second]
+    assert sorted(str(subscription) for _, subscription, _ in customer.deeds) == ["sub-a", "sub-b"]
+
+
 def test_a_final_notice_that_bounces_after_the_suspension_threatens_nobody_again(customer: Customer) -> None:
     suspended(customer)
     for command in customer.sent[-2:]:
