@@ -86,7 +86,10 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message that an event causes, outside the ladder."""
 
-    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    channels: Annotated[
+        tuple[Channel, ...],
+        Meta(min_length=1, description="The first, or what it falls to, and further live ones."),
+    ]
     template: TemplateName
 
 
@@ -105,7 +108,10 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: StepId
     days_before: Days
-    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    channels: Annotated[
+        tuple[Channel, ...],
+        Meta(min_length=1, description="The first, or what it falls to, and further live ones."),
+    ]
     template: TemplateName
     intervals: Annotated[
         tuple[Literal["day", "week", "month", "quarter", "year"], ...],
@@ -116,7 +122,7 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CardReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Reminders before the last day of a card's expiry month."""
 
-    reminders: tuple[Reminder, ...]
+    reminders: Annotated[tuple[Reminder, ...], Meta(description="In any order; each is sent once.")]
     reminders_without_subscription: Annotated[
         Count, Meta(description="At most so many if no paid subscription uses the card.")
     ] = 1
@@ -125,7 +131,7 @@ class CardReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RenewalReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Reminders before a renewal."""
 
-    reminders: tuple[Reminder, ...]
+    reminders: Annotated[tuple[Reminder, ...], Meta(description="In any order; each is sent once.")]
 
 
 class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,10 +148,12 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class WindowException(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Other hours for a country, or a region of it."""
 
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
-    region: str | None = None
-    opens: LocalTime | None = None
-    closes: LocalTime | None = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
+    region: Annotated[
+        str | None, Meta(description="As the profile names it (`FL`); without it, the whole country.")
+    ] = None
+    opens: Annotated[LocalTime | None, Meta(description="Without it, as elsewhere.")] = None
+    closes: Annotated[LocalTime | None, Meta(description="Without it, as elsewhere.")] = None
 
 
 class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +165,10 @@ class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...],
         Meta(description="Local weekdays on which the channel rests."),
     ] = ()
-    exceptions: tuple[WindowException, ...] = ()
+    exceptions: Annotated[
+        tuple[WindowException, ...],
+        Meta(description="Other hours in some places; a region's go before its country's."),
+    ] = ()
 
 
 class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,23 +187,31 @@ class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is remembered of one customer, at most; the oldest goes first."""
 
-    event_ids: PositiveCount = 128
-    settlements: PositiveCount = 64
+    event_ids: Annotated[PositiveCount, Meta(description="An event whose id is remembered counts once.")] = (
+        128
+    )
+    settlements: Annotated[
+        PositiveCount, Meta(description="Invoices whose payment or closing beats an earlier failure.")
+    ] = 64
     attempts: Annotated[PositiveCount, Meta(description="Per invoice.")] = 16
-    contacts: PositiveCount = 64
-    cancelled_subscriptions: PositiveCount = 32
+    contacts: Annotated[PositiveCount, Meta(description="For the budget and the gate.")] = 64
+    cancelled_subscriptions: Annotated[
+        PositiveCount, Meta(description="Those for which nothing more is sent.")
+    ] = 32
     invoices: Annotated[PositiveCount, Meta(description="Open ones, per case.")] = 256
     cases: Annotated[PositiveCount, Meta(description="Live ones.")] = 32
-    plans: PositiveCount = 32
-    disputes: PositiveCount = 32
+    plans: Annotated[PositiveCount, Meta(description="Cards and renewals that are reminded of.")] = 32
+    disputes: Annotated[PositiveCount, Meta(description="Invoices in dispute, and decided ones.")] = 32
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration. A version is the hash of its content (`streams.policy`)."""
 
-    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-    campaigns: Annotated[dict[str, Campaign], Meta(min_length=1)]
-    default_campaign: str = "standard"
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$", description="What people call it.")]
+    campaigns: Annotated[
+        dict[str, Campaign], Meta(min_length=1, description="How failed payments are followed up, by name.")
+    ]
+    default_campaign: Annotated[str, Meta(description="The campaign of a case that opens.")] = "standard"
     messages: Messages
     cards: CardReminders
     renewals: RenewalReminders
@@ -244,8 +263,12 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     contact_hour: Annotated[LocalTime, Meta(description="Local time of all that is not due at once.")] = (
         "09:00"
     )
-    default_zone: ZoneName = "UTC"
-    default_locale: str = "en"
+    default_zone: Annotated[
+        ZoneName, Meta(description="The zone of customers of whom neither zone nor country is known.")
+    ] = "UTC"
+    default_locale: Annotated[
+        str, Meta(description="The language where a customer's own has no text, or is not known (BCP 47).")
+    ] = "en"
     zones: Annotated[
         dict[str, ZoneName],
         Meta(description="Country (ISO 3166-1 alpha-2) to the zone of customers whose own is not known."),
@@ -275,6 +298,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "to class."
         ),
     ] = field(default_factory=dict)
-    default_decline_class: DeclineClass = DeclineClass.SOFT
+    default_decline_class: Annotated[
+        DeclineClass, Meta(description="What a code that no table knows means, and a failure without a code.")
+    ] = DeclineClass.SOFT
     memory: Memory = field(default_factory=Memory)
     version: Annotated[str, Meta(description="The hash of the content; set by loading, never written.")] = ""
