@@ -47,6 +47,7 @@ def observe(
     is_alive: Callable[[], bool],
     patience_seconds: float,
     limit_seconds: float,
+    begin_at: int = 1,
 ) -> Timing:
     """Watch the output topics until they are complete.
 
@@ -59,6 +60,7 @@ def observe(
         is_alive: whether the contender still runs.
         patience_seconds: how long nothing may move.
         limit_seconds: how long to watch from the first committed records on; slow contenders are cut short.
+        begin_at: the clock starts when so many offsets were written.
 
     Raises:
         NothingHappenedError: no output within the patience, or the contender died before the first.
@@ -73,8 +75,9 @@ def observe(
         count = bench.total(topics) - baseline
         if count > written:
             written, last_moved = count, now
-            first = first or (now, count)
-            if is_complete(written):
+            if first is None and count >= begin_at:
+                first = (now, count)
+            if first and is_complete(written):
                 return _timing(first, last_moved, written, finished=True)
         elif first and now - asked_at > 0.5:
             asked_at = now

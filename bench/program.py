@@ -1,6 +1,7 @@
 """What the small programs share: their common options, and their way of saying what they found."""
 
 import argparse
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -73,4 +74,4 @@ def aim(label: str, value: float, wanted: float, unit: str, *, at_most: bool = F
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least this share of the values does not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
