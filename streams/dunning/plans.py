@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from msgspec.structs import replace
 
-from streams.dunning.calendar import contact_time, local_day
+from streams.dunning.calendar import contact_time, local_day, next_contact_time
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import (
     CardExpiring,
@@ -45,8 +45,15 @@ def _last_day_of(year: int, month: int) -> date:
 
 
 def nominal_reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: Policy) -> datetime:
-    """When the plan's end makes a reminder due (UTC): so many local days before, at the contact hour."""
-    return contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, policy)
+    """When the plan's end makes a reminder due (UTC): so many local days before, at the contact hour.
+
+    One whose day was over before the plan was made is due at the next contact hour, if that is not too late.
+    """
+    due = contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, policy)
+    if due >= plan.opened_at:
+        return due
+    due = next_contact_time(plan.opened_at, zone, policy)
+    return due if due < plan.ends_at else plan.opened_at
 
 
 def reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: Policy) -> datetime:
@@ -100,6 +107,7 @@ def card_expiring(turn: Turn, event: CardExpiring) -> None:
             kind=PlanKind.CARD,
             subject_id=card.payment_method_id,
             as_of=event.occurred_at,
+            opened_at=turn.clock,
             ends_at=ends_at,
             policy_version=turn.policy.version,
             variables={
@@ -151,6 +159,7 @@ def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
             kind=PlanKind.RENEWAL,
             subject_id=event.subscription_id,
             as_of=event.occurred_at,
+            opened_at=turn.clock,
             ends_at=event.renews_at,
             policy_version=turn.policy.version,
             variables=variables,

@@ -133,6 +133,7 @@ class Plan(Struct, frozen=True, array_like=True):
     kind: PlanKind
     subject_id: str
     as_of: datetime
+    opened_at: datetime
     ends_at: datetime
     policy_version: str
     variables: dict[str, str]

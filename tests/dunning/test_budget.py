@@ -106,7 +106,7 @@ def test_a_debt_goes_before_a_renewal_and_a_renewal_before_an_expiry() -> None:
     customer.until(local("2026-01-27 12:00"))
 
     assert customer.steps == [
-        ("card_30", local("2026-01-20 10:00")),
+        ("card_30", local("2026-01-21 09:00")),
         ("d0_email", local("2026-01-21 10:00")),
         ("d3_email", local("2026-01-24 09:00")),
         ("renewal_7", local("2026-01-25 09:00")),

@@ -54,7 +54,7 @@ def test_a_card_heard_of_late_is_spoken_of_once_for_what_is_past(customer: Custo
     customer.until(utc("2026-05-01 00:00"))
 
     assert customer.steps == [
-        ("card_30", local("2026-03-10 15:00")),
+        ("card_30", local("2026-03-11 09:00")),
         ("card_7", local("2026-03-24 09:00")),
     ]
     assert customer.said(Outcome.SUPERSEDED, step="card_60")
@@ -130,7 +130,7 @@ def test_a_reminder_that_waits_is_superseded_by_the_next_one(customer: Customer)
     for number, currency in enumerate(("USD", "EUR", "GBP")):
         customer.failed(local(f"2026-01-2{number} 10:00"), f"inv-{number}", currency=currency)
     customer.card_expiring(local("2026-01-22 11:00"), card(1))
-    customer.until(local("2026-01-22 12:00"))
+    customer.until(local("2026-01-23 12:00"))
     assert customer.said(Outcome.DEFERRED, ReasonCode.CONTACT_BUDGET, step="card_30")
     customer.until(local("2026-01-24 10:00"))
 
@@ -189,7 +189,7 @@ def test_a_renewal_heard_of_late_is_spoken_of_once_for_what_is_past(customer: Cu
     customer.renewing(local("2026-06-15 06:00"), local("2026-06-15 12:00"))
     customer.until(utc("2026-07-01 00:00"))
 
-    assert customer.steps == [("renewal_1", local("2026-06-15 06:00"))]
+    assert customer.steps == [("renewal_1", local("2026-06-15 09:00"))]
     assert customer.sent[0].expires_at == local("2026-06-15 12:00")
 
 
@@ -333,3 +333,20 @@ def test_reminders_are_rendered_with_all_that_they_must_say(customer: Customer) 
     (message,) = customer.sent
     for said in ("$20.00", "$15.00", "June 15", "Basic", "cancel"):
         assert said.lower() in message.body.lower(), message.body
+
+
+def test_a_reminder_whose_day_was_over_before_its_plan_waits_for_the_morning(customer: Customer) -> None:
+    customer.renewing(utc("2026-03-10 03:00"), utc("2026-03-15 13:00"))
+    customer.until(utc("2026-03-16 00:00"))
+
+    assert customer.steps == [
+        ("renewal_7", utc("2026-03-10 13:00")),
+        ("renewal_1", utc("2026-03-14 13:00")),
+    ]
+
+
+def test_a_reminder_that_cannot_wait_for_the_morning_goes_out_at_once(customer: Customer) -> None:
+    customer.renewing(utc("2026-03-15 03:00"), utc("2026-03-15 12:00"))
+    customer.until(utc("2026-03-16 00:00"))
+
+    assert customer.steps == [("renewal_1", utc("2026-03-15 03:00"))]

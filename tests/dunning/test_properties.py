@@ -545,3 +545,4 @@ def test_the_histories_reach_what_they_are_for() -> None:
         Channel.PHONE,
     ]
     assert not [name for name in wanted if not seen[name]]
+    assert any(str(name).startswith("card_") for name in seen)
