@@ -33,33 +33,30 @@ def write_markdown(path: Path, results: Path) -> None:
     parts = ["# Results\n", _HOW_TO_READ, ""]
     for file in sorted(results.glob("*.json")):
         document = msgspec.json.decode(file.read_bytes())
-        parts += _programs(document) if "table" in document else _jobs(document)
+        parts += _programs(document) if "table" in document else _job(document)
     for job in Job:
         entries = [each for each in CONTENDERS if each.job is job]
         parts += [f"## What differs: {job} job\n", report.differences(entries), ""]
     path.write_text("\n".join(parts))
 
 
-def _jobs(document: Mapping[str, Any]) -> list[str]:
-    parts: list[str] = []
-    for name, job in document["jobs"].items():
-        pinned = "" if document["pinned_to"] is None else ", contenders pinned to one core"
-        rows = [msgspec.convert(row, Row) for row in job["rows"]]
-        keys = "" if job["customers"] is None else f", {job['customers']:,} keys"
-        parts += [
-            f"## {_JOB_TITLES[name]}{pinned}\n",
-            report.markdown_table(report.HEADINGS, [report.cells(row) for row in rows]),
-            "",
-            *(f"- {line}" for line in (*job["aims"], *job["missing"])),
-            "",
-            (
-                f"{job['records']:,} records{keys}, {job['partitions']} partitions, {job['rounds']} rounds, "
-                f"{job['compression']}, {job['records_per_transaction']:,} records per transaction, "
-                f"cut short after {job['limit_seconds']:.0f} s. {_origin(document)}"
-            ),
-            "",
-        ]
-    return parts
+def _job(job: Mapping[str, Any]) -> list[str]:
+    pinned = "" if job["pinned_to"] is None else ", contenders pinned to one core"
+    rows = [msgspec.convert(row, Row) for row in job["rows"]]
+    keys = "" if job["customers"] is None else f", {job['customers']:,} keys"
+    return [
+        f"## {_JOB_TITLES[job['job']]}{pinned}\n",
+        report.markdown_table(report.HEADINGS, [report.cells(row) for row in rows]),
+        "",
+        *(f"- {line}" for line in (*job["aims"], *job["missing"])),
+        "",
+        (
+            f"{job['records']:,} records{keys}, {job['partitions']} partitions, {job['rounds']} rounds, "
+            f"{job['compression']}, {job['records_per_transaction']:,} records per transaction, "
+            f"cut short after {job['limit_seconds']:.0f} s. {_origin(job)}"
+        ),
+        "",
+    ]
 
 
 def _programs(document: Mapping[str, Any]) -> list[str]:

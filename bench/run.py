@@ -40,32 +40,31 @@ def main(arguments: Sequence[str]) -> int:
         given.rounds = given.rounds or 1
     rounds = given.rounds or 5
     jobs = [Job(given.job)] if given.job != "all" else list(Job)
-    document: dict[str, Any] = {
+    origin: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "bench", *arguments]),
         "date": given.date or datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "pinned_to": given.pin,
-        "jobs": {},
     }
     try:
         ours, theirs = _processors(given.pin)
+        for job in jobs:
+            contenders(job, given.contenders)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    wrong = False
     with on_processors(theirs), LocalKafka.start() as kafka:
         bench = Bench(kafka.bootstrap_servers, _PARTITIONS)
         for job in jobs:
             records = given.records or (_QUICK_RECORDS if given.quick else _RECORDS)[job]
-            document["jobs"][job.value] = _run_job(
-                bench, job, given, records=records, rounds=rounds, processors=ours
-            )
-    json_path = given.json or HERE / "results" / f"{'-'.join(jobs)}{_pinned(given.pin)}.json"
-    report.write_json(json_path, document)
-    if not given.no_results:
-        write_markdown(HERE / "RESULTS.md", HERE / "results")
-    wrong = [
-        each for job in document["jobs"].values() for each in job["measurements"] if each.wrong is not None
-    ]
+            found = _run_job(bench, job, given, records=records, rounds=rounds, processors=ours)
+            wrong = wrong or any(each.wrong is not None for each in found["measurements"])
+            if not given.no_results:
+                suffix = "" if given.pin is None else "-pinned"
+                path = HERE / "results" / f"{job}{suffix}.json"
+                report.write_json(path, {**origin, "job": job.value, **found})
+                write_markdown(HERE / "RESULTS.md", HERE / "results")
     return 1 if wrong else 0
 
 
@@ -150,10 +149,6 @@ def _processors(pin: int | None) -> tuple[set[int] | None, set[int] | None]:
     return {pin}, everything - {pin}
 
 
-def _pinned(pin: int | None) -> str:
-    return "" if pin is None else "-pinned"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--job", choices=[*(job.value for job in Job), "all"], default="all")
@@ -175,7 +170,6 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="little, once: shows that it works, measures nothing"
     )
     parser.add_argument("--date", help="for RESULTS.md; today unless given")
-    parser.add_argument("--json", type=Path, help="where the numbers go (bench/results/...)")
     parser.add_argument("--logs", type=Path, help="keep the contenders' logs in this directory")
-    parser.add_argument("--no-results", action="store_true", help="leave RESULTS.md as it is")
+    parser.add_argument("--no-results", action="store_true", help="print only")
     return parser

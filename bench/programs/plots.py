@@ -27,13 +27,12 @@ def main() -> int:
         from matplotlib.figure import Figure  # noqa: PLC0415 - only the other environment has it
     except ImportError:
         return _again()
-    for name in ("engine-dunning", "engine", "dunning", "engine-dunning-pinned", "engine-pinned"):
+    for name in ("engine", "engine-pinned", "dunning", "dunning-pinned"):
         if (document := _read(name)) is not None:
-            pinned = "-pinned" if document["pinned_to"] is not None else ""
-            for job, found in document["jobs"].items():
-                figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-                _contenders(figure.subplots(), found, f"{job} job{' on one core' if pinned else ''}")
-                _save(figure, f"bench-{job}{pinned}")
+            figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+            pinned = " on one core" if document["pinned_to"] is not None else ""
+            _contenders(figure.subplots(), document, f"{document['job']} job{pinned}")
+            _save(figure, f"bench-{name}")
     if (document := _read("latency")) is not None:
         figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
         _latency(figure.subplots(), document["data"])
