@@ -37,9 +37,15 @@ def zone_of(profile: Profile | None, policy: Policy) -> tzinfo:
     return _zone(policy.default_zone) or UTC
 
 
+# Everybody of a zone is due at the same few thousand moments of a year.
+@lru_cache(maxsize=65_536)
+def _moment(day: date, hour: str, zone: tzinfo) -> datetime:
+    return datetime.combine(day, _time(hour), zone).astimezone(UTC)
+
+
 def contact_time(day: date, zone: tzinfo, policy: Policy) -> datetime:
     """The policy's contact hour on the local day, in UTC: across DST it stays the same local hour."""
-    return datetime.combine(day, _time(policy.contact_hour), zone).astimezone(UTC)
+    return _moment(day, policy.contact_hour, zone)
 
 
 def next_contact_time(moment: datetime, zone: tzinfo, policy: Policy) -> datetime:

@@ -10,10 +10,11 @@ from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.identity import named
 from streams.dunning.ladder import (
     campaign_of,
+    final_notice_step,
     first_step,
     nominal_due,
     notifying_steps,
-    step_of,
+    suspend_step,
 )
 from streams.dunning.policy import DeclineClass
 from streams.dunning.state import Case, Invoice, PendingKind
@@ -196,20 +197,20 @@ def _move_anchor(turn: Turn, case: Case, moved: ReasonCode, reactivation: Reason
     asked = first in case.done
     past = tuple(step_id for step_id in _past_steps(turn, case) if step_id != first)
     done = (first, *past) if asked else past
-    notice_step = step_of(case, policy, "final_notice")
+    warning = final_notice_step(case, policy)
     notice = case.final_notice
-    if notice_step is not None and notice is not None:
-        if nominal_due(case, notice_step, turn.zone, policy) <= turn.clock:
-            done = (*done, notice_step.id)
+    if warning is not None and notice is not None:
+        if nominal_due(case, warning, turn.zone, policy) <= turn.clock:
+            done = (*done, warning.id)
         else:
             notice = None
     anew = replace(_restarted(case, done), final_notice=notice, deferral=None if asked else case.deferral)
-    suspend_step = step_of(case, policy, "suspend")
-    if suspend_step is not None and suspension_held_by(turn, case) is not None:
-        if nominal_due(anew, suspend_step, turn.zone, policy) > turn.clock:
+    ending = suspend_step(case, policy)
+    if ending is not None and suspension_held_by(turn, case) is not None:
+        if nominal_due(anew, ending, turn.zone, policy) > turn.clock:
             release(turn, case, reactivation)
         else:
-            anew = replace(anew, done=(*anew.done, suspend_step.id))
+            anew = replace(anew, done=(*anew.done, ending.id))
     return turn.put_case(anew)
 
 

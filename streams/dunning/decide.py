@@ -39,7 +39,7 @@ from streams.dunning.events import (
 from streams.dunning.feedback import feedback
 from streams.dunning.firing import fire, fire_at_once
 from streams.dunning.identity import fingerprint, named
-from streams.dunning.ladder import next_notification_due, step_of, suspension_due
+from streams.dunning.ladder import final_notice_step, next_notification_due, suspend_step, suspension_due
 from streams.dunning.payments import (
     invoice_closed,
     payment_failed,
@@ -222,8 +222,8 @@ def _resume_suspension(turn: Turn, case_id: str) -> None:
     case = turn.state.case(case_id)
     if case is None:
         return
-    notice = step_of(case, turn.policy, "final_notice")
-    suspend = step_of(case, turn.policy, "suspend")
+    notice = final_notice_step(case, turn.policy)
+    suspend = suspend_step(case, turn.policy)
     again = {suspend.id} if suspend is not None else set()
     if notice is not None and case.final_notice is None:
         again.add(notice.id)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Channel, Feedback, FeedbackKind
-from streams.dunning.ladder import notifying_steps, step_of
+from streams.dunning.ladder import final_notice_step, notifying_steps, suspend_step
 from streams.dunning.plans import reminders_of
 from streams.dunning.state import (
     Case,
@@ -135,7 +135,7 @@ def _send_again(turn: Turn, contact: Contact, *, hard: bool) -> None:
         _reopen_step(turn, case, contact, contact.step_id, until, hard=hard)
     # A final notice may stand for the cases that joined it as well.
     for joined in turn.state.cases:
-        notice, step = joined.final_notice, step_of(joined, turn.policy, "final_notice")
+        notice, step = joined.final_notice, final_notice_step(joined, turn.policy)
         if notice is not None and step is not None and contact.command_id in notice.command_ids:
             _reopen_step(turn, joined, contact, step.id, until, hard=hard)
 
@@ -172,7 +172,7 @@ def _reopen_step(
     steps = [step.id for step in notifying_steps(case, turn.policy)]
     if case.dormant or not _is_latest(steps, case.done, step_id):
         return
-    suspend = step_of(case, turn.policy, "suspend")
+    suspend = suspend_step(case, turn.policy)
     if suspend is not None and suspend.id in case.done:
         # Nobody is warned of what has happened.
         return

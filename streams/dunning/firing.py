@@ -52,6 +52,8 @@ def fire(turn: Turn) -> None:
 
 
 def _deliver_all(turn: Turn, candidates: list[Candidate]) -> None:
+    if not candidates:
+        return
     ranks = {priority: rank for rank, priority in enumerate(turn.policy.priorities)}
     for candidate in sorted(
         candidates,
@@ -66,7 +68,7 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
     if state.exempt:
         _through(turn, candidate, ReasonCode.EXEMPT)
         return
-    channels = reach(turn, candidate.channels)
+    channels = reach(turn, candidate.channels, candidate.case_id)
     if not channels:
         _through(turn, candidate, ReasonCode.NO_LIVE_CHANNEL)
         return

@@ -19,12 +19,17 @@ def first_step(case: Case, policy: Policy) -> Step:
 
 def notifying_steps(case: Case, policy: Policy) -> tuple[Step, ...]:
     """The steps that ask the customer, in order."""
-    return tuple(step for step in campaign_of(case, policy).ladder if step.action != "suspend")
+    return campaign_of(case, policy).notifying
 
 
-def step_of(case: Case, policy: Policy, action: str) -> Step | None:
-    """The ladder's step of that action, of which there is at most one."""
-    return next((step for step in campaign_of(case, policy).ladder if step.action == action), None)
+def final_notice_step(case: Case, policy: Policy) -> Step | None:
+    """The step that names the date of the suspension, if the ladder has one."""
+    return campaign_of(case, policy).final_notice
+
+
+def suspend_step(case: Case, policy: Policy) -> Step | None:
+    """The step that suspends, if the ladder has one."""
+    return campaign_of(case, policy).suspend
 
 
 def nominal_due(case: Case, step: Step, zone: tzinfo, policy: Policy) -> datetime:
@@ -79,10 +84,10 @@ def suspension_due(state: CustomerState, case: Case, zone: tzinfo, policy: Polic
     Not before the final notice has been dealt with, nor before it is as old as the policy says: so a late
     final notice moves the suspension.
     """
-    step = step_of(case, policy, "suspend")
+    step = suspend_step(case, policy)
     if step is None or step.id in case.done:
         return None
-    notice = step_of(case, policy, "final_notice")
+    notice = final_notice_step(case, policy)
     if notice is not None and notice.id not in case.done:
         return None
     due = effective_due(state, case, step, zone, policy)

@@ -9,7 +9,7 @@ from streams.dunning.calendar import local_day
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
-from streams.dunning.ladder import nominal_due, step_of
+from streams.dunning.ladder import nominal_due, suspend_step
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.state import Case, Contact, Invoice
 from streams.dunning.suspension import invoice_lines
@@ -173,5 +173,5 @@ def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dic
 def suspension_named(turn: Turn, case: Case) -> datetime:
     """When the suspension comes at the earliest if the final notice goes out now (UTC)."""
     earliest = turn.clock + turn.policy.suspension.notice
-    step = step_of(case, turn.policy, "suspend")
+    step = suspend_step(case, turn.policy)
     return earliest if step is None else max(earliest, nominal_due(case, step, turn.zone, turn.policy))

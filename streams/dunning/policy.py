@@ -7,6 +7,7 @@ units. Loading, checking and content live in `streams.policy`.
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -75,12 +76,29 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "always"
 
 
-class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """How a failed payment is followed up."""
 
     ladder: Annotated[
         tuple[Step, ...], Meta(min_length=1, description="Ordered by day; the first is due at once.")
     ]
+
+    # Asked for at every decision, so worked out once.
+
+    @cached_property
+    def notifying(self) -> tuple[Step, ...]:
+        """The steps that ask the customer, in order."""
+        return tuple(step for step in self.ladder if step.action != "suspend")
+
+    @cached_property
+    def final_notice(self) -> Step | None:
+        """The step that names the date of the suspension."""
+        return next((step for step in self.ladder if step.action == "final_notice"), None)
+
+    @cached_property
+    def suspend(self) -> Step | None:
+        """The step that suspends."""
+        return next((step for step in self.ladder if step.action == "suspend"), None)
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

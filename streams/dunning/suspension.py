@@ -15,7 +15,7 @@ from streams.dunning.commands import (
 )
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
-from streams.dunning.ladder import step_of, suspension_due
+from streams.dunning.ladder import final_notice_step, suspend_step, suspension_due
 from streams.dunning.state import Case, Contact, ContactStatus, Invoice, Suspended
 from streams.dunning.turn import Turn
 
@@ -88,8 +88,8 @@ def renew_final_notices(turn: Turn) -> None:
     if turn.state.exempt or not live_channels(turn):
         return
     for case in turn.state.cases:
-        suspend = step_of(case, turn.policy, "suspend")
-        notify = step_of(case, turn.policy, "final_notice")
+        suspend = suspend_step(case, turn.policy)
+        notify = final_notice_step(case, turn.policy)
         if suspend is None or notify is None or not _is_due(turn, case):
             continue
         notice = case.final_notice
@@ -119,7 +119,7 @@ def _is_due(turn: Turn, case: Case) -> bool:
 
 
 def _consider(turn: Turn, case: Case) -> None:
-    step = step_of(case, turn.policy, "suspend")
+    step = suspend_step(case, turn.policy)
     if step is None:
         return
     through = (*case.done, step.id)

@@ -269,3 +269,22 @@ def test_who_is_no_longer_exempt_is_dunned_from_the_next_step_on(customer: Custo
     customer.until(D0 + 6 * DAY)
 
     assert customer.step_ids == ["d5_sms"]
+
+
+def test_what_cannot_be_called_or_texted_is_asked_by_a_channel_not_used_yet() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=(Channel.EMAIL, Channel.IN_APP))
+    customer.failed(D0)
+    customer.until(D0 + 61 * DAY)
+
+    assert channels_of(customer)[:4] == [Channel.EMAIL, Channel.EMAIL, Channel.IN_APP, Channel.EMAIL]
+    assert [action for action, _, _ in customer.deeds] == ["suspend"]
+
+
+def test_a_text_to_somebody_without_a_number_is_no_call() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=(Channel.EMAIL, Channel.PHONE))
+    customer.failed(D0)
+    customer.until(D0 + 20 * DAY)
+
+    assert set(channels_of(customer)) == {Channel.EMAIL}
