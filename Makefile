@@ -18,7 +18,7 @@ CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker test check format lock clean
+.PHONY: help run worker test check bench format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,9 @@ check: $(READY) ## lint, formatting, types, the rooms' one-way imports, schemas 
 	$(BIN)/lint-imports
 	$(BIN)/python -m streams.messages.compatibility
 	$(BIN)/python -m streams.cli.docs --check
+
+bench: $(READY) $(OWN_UV) ## measure the engine against its peers on a Kafka of its own (about an hour)
+	@exec $(BIN)/python -m bench $(ARGS)
 
 format: $(READY) ## format the code and put right what ruff can
 	$(BIN)/ruff check --fix
