@@ -11,7 +11,7 @@ A record that is here for a card number still holds it: who may read this topic 
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from streams.messages.card_numbers import mask
 from streams.messages.errors import BadRecord, BadRecordCode
@@ -25,11 +25,24 @@ _CONNECT = "__connect.errors."
 
 
 class Stage(StrEnum):
-    """What was being done with the record."""
+    """What was being done with the record.
 
-    DECODE = "decode"
-    DECIDE = "decide"
-    EMIT = "emit"
+    Attributes:
+        component: the class or function that does it.
+    """
+
+    component: str
+
+    def __new__(cls, value: str, component: str) -> Self:
+        """Make a member from its value and its component."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.component = component
+        return member
+
+    DECODE = "decode", "streams.messages.codec.Decoder"
+    DECIDE = "decide", "streams.dunning.decide"
+    EMIT = "emit", "streams.messages.codec.Encoder"
 
 
 class SourceRecord(Protocol):
@@ -92,7 +105,7 @@ def dead_letter(
     error: BaseException,
     stage: Stage,
     *,
-    component: str = "streams.messages.codec.Decoder",
+    component: str | None = None,
 ) -> DeadLetter:
     """Make the dead letter of a record.
 
@@ -100,7 +113,7 @@ def dead_letter(
         record: as it was read.
         error: what happened; numbers that could be a card's are masked in its message.
         stage: what was being done.
-        component: the class or function that was doing it.
+        component: the class or function that was doing it; the stage's unless given.
     """
     code = error.code if isinstance(error, BadRecord) else BadRecordCode.PROCESSING_FAILED
     kind = type(error)
@@ -109,7 +122,7 @@ def dead_letter(
         f"{_CONNECT}partition": str(record.partition),
         f"{_CONNECT}offset": str(record.offset),
         f"{_CONNECT}stage": stage.value,
-        f"{_CONNECT}class.name": component,
+        f"{_CONNECT}class.name": component or stage.component,
         f"{_CONNECT}exception.class.name": f"{kind.__module__}.{kind.__qualname__}",
         f"{_CONNECT}exception.message": mask(str(error))[:LONGEST_MESSAGE],
         "dunning.reason": code.value,

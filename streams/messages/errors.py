@@ -72,7 +72,7 @@ class BadRecordCode(StrEnum):
     TOO_LONG = "too_long", "A text or a list is longer than the limit."
     INVALID_FIELD = (
         "invalid_field",
-        "A field has a value that it cannot have, for example a thirteenth month.",
+        "A field has a value that it cannot have, for example a thirteenth month, or a control character.",
     )
     PROCESSING_FAILED = "processing_failed", "The record was good; what was done with it failed every time."
 

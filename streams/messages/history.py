@@ -2,8 +2,8 @@
 
 A line of a history is one input: `type` (the topic's middle word), `arrived_at` (optional: when it reaches
 the engine; `occurred_at` if left out) and the fields of its message. It must satisfy what an Avro record
-must, with `arrived_at` in the place of the record's timestamp; there is no key. Empty lines are skipped.
-Ticks are not in a history: whoever runs it makes them.
+must, with `arrived_at` in the place of the record's timestamp; there is no key. Empty lines are skipped, and
+so is a byte order mark. Ticks are not in a history: whoever runs it makes them.
 
 Lines that are written have `type` first, then the fields in the order of the struct, absent ones as null;
 only within `outcomes` of a decision are fields left out that do not apply. Times are RFC 3339 in UTC, with
@@ -11,6 +11,7 @@ only within `outcomes` of a decision are fields left out that do not apply. Time
 """
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from msgspec import Struct
 
 from streams.dunning.events import CustomerEvent
 from streams.messages.card_numbers import mask
+from streams.messages.control_characters import visible
 from streams.messages.errors import BadRecord, MessageError
 from streams.messages.mapping import EPOCH
 from streams.messages.topics import INPUTS, topic_of
@@ -85,8 +87,8 @@ class HistoryError(MessageError):
 
 class _LineError(Exception):
     def __init__(self, message: str, field: str | None = None) -> None:
-        self.field = field
-        super().__init__(mask(message))
+        self.field = None if field is None else visible(field)
+        super().__init__(visible(mask(message)))
 
 
 def read_history(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> list[Arrival]:
@@ -118,13 +120,18 @@ def parse_history(
     """
     arrivals: list[Arrival] = []
     problems: list[Problem] = []
-    for number, line in enumerate(lines, start=1):
+    for number, text in enumerate(lines, start=1):
+        line = _without_byte_order_mark(text) if number == 1 else text
+        if number == 1 and _is_utf_16(line):
+            raise HistoryError(source, (Problem(number, None, "is UTF-16; save the file as UTF-8"),))
         if not line.strip():
             continue
         try:
             arrivals.append(_parse_line(line, limits))
         except _LineError as error:
             problems.append(Problem(number, error.field, str(error)))
+        except RecursionError:
+            problems.append(Problem(number, None, "is nested too deeply"))
         except BadRecord as error:
             problems.append(Problem(number, error.field, str(error).removeprefix(f"{error.field} ")))
         if len(problems) == MOST_PROBLEMS:
@@ -156,6 +163,15 @@ def to_json_line(message: Struct, *, arrived_at: datetime | None = None) -> str:
 
 # "Deterministic" sorts the keys of maps; a struct's fields keep their order.
 _ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def _without_byte_order_mark(line: bytes | str) -> bytes | str:
+    return line.removeprefix(BOM_UTF8) if isinstance(line, bytes) else line.removeprefix("\ufeff")
+
+
+def _is_utf_16(line: bytes | str) -> bool:
+    # Without a byte order mark, the other half of an ASCII character tells.
+    return isinstance(line, bytes) and (line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in line[:2])
 
 
 def _parse_line(line: bytes | str, limits: Limits) -> Arrival:

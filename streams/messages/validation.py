@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from streams.dunning.events import Card, Input, Tick
 from streams.messages.card_numbers import holds_card_number
+from streams.messages.control_characters import holds_control_character, prose_holds_control_character
 from streams.messages.currencies import MINOR_UNITS
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.mapping import EPOCH
@@ -72,6 +73,7 @@ def validate(event: Input, *, timestamp_ms: int | None, limits: Limits = DEFAULT
         return
     if not event.customer_id:
         raise BadRecord(BadRecordCode.MISSING_CUSTOMER, "customer_id is empty", field="customer_id")
+    _name("customer_id", event.customer_id)
     for name, rule in _RULES_BY_STRUCT[type(event)]:
         value = getattr(event, name)
         if value is not None:
@@ -126,29 +128,63 @@ def _near(moment: datetime, name: str, timestamp_ms: int | None, limits: Limits)
     if distance > limits.ahead:
         raise BadRecord(
             BadRecordCode.TIME_OUT_OF_RANGE,
-            f"{name} is {distance} after the record's timestamp; at most {limits.ahead} is accepted",
+            f"{name} is {in_words(distance)} after the record's timestamp; "
+            f"the limit is {in_words(limits.ahead)}",
             field=name,
         )
     if -distance > limits.behind:
         raise BadRecord(
             BadRecordCode.TIME_OUT_OF_RANGE,
-            f"{name} is {-distance} before the record's timestamp; at most {limits.behind} is accepted",
+            f"{name} is {in_words(-distance)} before the record's timestamp; "
+            f"the limit is {in_words(limits.behind)}",
             field=name,
         )
+
+
+def in_words(duration: timedelta) -> str:
+    """A duration above zero for people, by its two largest units: `400 days`, `1 hour 30 minutes`."""
+    minutes, seconds = divmod(duration.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{duration.microseconds:06}".rstrip("0").rstrip(".")
+    counts = {
+        "day": str(duration.days),
+        "hour": str(hours),
+        "minute": str(minutes),
+        "second": f"{seconds}{fraction}",
+    }
+    told = [f"{count} {unit}{'' if count == '1' else 's'}" for unit, count in counts.items() if count != "0"]
+    return " ".join(told[:2]) or "0 seconds"
 
 
 def _invalid(name: str, what: str) -> BadRecord:
     return BadRecord(BadRecordCode.INVALID_FIELD, f"{name} {what}", field=name)
 
 
+def _name(name: str, value: str) -> None:
+    if holds_control_character(value):
+        raise _invalid(name, "holds a control character")
+
+
+def _names(name: str, values: tuple[str, ...]) -> None:
+    for index, value in enumerate(values):
+        _name(f"{name}[{index}]", value)
+
+
+def _prose(name: str, value: str) -> None:
+    if prose_holds_control_character(value):
+        raise _invalid(name, "holds a control character other than a tab or the end of a line")
+
+
 def _identifier(name: str, value: str) -> None:
     if not value:
         raise _invalid(name, "is empty")
+    _name(name, value)
 
 
 def _identifiers(name: str, values: tuple[str, ...]) -> None:
     if not all(values):
         raise _invalid(name, "has an empty identifier")
+    _names(name, values)
 
 
 def _moment(name: str, value: datetime) -> None:
@@ -187,6 +223,7 @@ def _currency(name: str, value: str) -> None:
 
 def _card(name: str, value: Card) -> None:
     _identifier(f"{name}.payment_method_id", value.payment_method_id)
+    _name(f"{name}.brand", value.brand)
     if len(value.last4) != 4 or not value.last4.isdecimal() or not value.last4.isascii():
         raise _invalid(f"{name}.last4", "is not four digits")
     if not 1 <= value.exp_month <= 12:
@@ -199,6 +236,7 @@ def _web_address(name: str, value: str) -> None:
     # It is put into messages as a link: nothing that a browser would run.
     if not value.lower().startswith(("https://", "http://")):
         raise _invalid(name, "starts with neither https:// nor http://")
+    _name(name, value)
 
 
 def _within(lowest: float, highest: float) -> Callable[[str, float], None]:
@@ -231,12 +269,22 @@ _RULES: Mapping[str, Callable[[str, Any], None]] = {
     "engagement": _within(0, 1),
     "satisfaction": _within(0, 10),
     "promised_until": _moment,
+    "text": _prose,
 }
 
 
 def _rules_of(struct: type[Struct]) -> tuple[tuple[str, Callable[[str, Any], None]], ...]:
-    names = [field.name for field in msgspec.structs.fields(struct)]
-    return tuple((name, _RULES[name]) for name in names if name in _RULES)
+    fields = msgspec.structs.fields(struct)
+    rules = ((field.name, _RULES.get(field.name) or _rule_of_texts(field.type)) for field in fields)
+    # The customer comes before all rules.
+    return tuple((name, rule) for name, rule in rules if rule is not None and name != "customer_id")
+
+
+def _rule_of_texts(type_: Any) -> Callable[[str, Any], None] | None:
+    """What every text must satisfy that has no rule of its own."""
+    if type_ in (str, str | None):
+        return _name
+    return _names if type_ == tuple[str, ...] else None
 
 
 _RULES_BY_STRUCT = {topic.struct: _rules_of(topic.struct) for topic in INPUTS if topic.struct is not None}

@@ -14,7 +14,7 @@ from streams.messages.card_numbers import holds_card_number
 from streams.messages.currencies import MINOR_UNITS
 from streams.messages.topics import INPUTS, OUTPUTS, TICKS
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=30).filter(
     lambda text: not holds_card_number(text)
 )
 identifiers = st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=12)

@@ -14,6 +14,7 @@ from streams.dunning.events import (
     Feedback,
     PaymentFailed,
     RenewalUpcoming,
+    SubscriptionCancelled,
     Tick,
 )
 from streams.messages.codec import Decoder, Encoder
@@ -21,8 +22,8 @@ from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.examples import EXAMPLES
 from streams.messages.mapping import EPOCH
 from streams.messages.schemas import present_schema, without_logical_types
-from streams.messages.topics import topic_of
-from streams.messages.validation import Limits
+from streams.messages.topics import INPUTS, topic_of
+from streams.messages.validation import Limits, in_words, validate
 
 from .test_card_numbers import AMEX, VISA
 
@@ -249,6 +250,77 @@ def test_values_that_a_field_cannot_have(event: Any, field: str) -> None:
     error = refusal(event)
     assert (error.code, error.field) == (BadRecordCode.INVALID_FIELD, field)
     assert field in str(error)
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\t", "\x1b", "\x1f", "\x7f", "\x9b", "\u2028", "\u2029"])
+@pytest.mark.parametrize(
+    ("struct", "field", "named"),
+    [
+        (PaymentFailed, "event_id", "event_id"),
+        (PaymentFailed, "customer_id", "customer_id"),
+        (PaymentFailed, "invoice_id", "invoice_id"),
+        (PaymentFailed, "subscription_id", "subscription_id"),
+        (PaymentFailed, "decline_code", "decline_code"),
+        (PaymentFailed, "network", "network"),
+        (PaymentFailed, "advice_code", "advice_code"),
+        (PaymentFailed, "pay_url", "pay_url"),
+        (PaymentFailed, "card.payment_method_id", "card.payment_method_id"),
+        (PaymentFailed, "card.brand", "card.brand"),
+        (CardExpiring, "subscription_ids", "subscription_ids[0]"),
+        (RenewalUpcoming, "plan_name", "plan_name"),
+        (SubscriptionCancelled, "reason", "reason"),
+        (CustomerProfile, "timezone", "timezone"),
+        (CustomerProfile, "segments", "segments[0]"),
+        (CustomerProfile, "seasonal_tags", "seasonal_tags[0]"),
+        (Feedback, "command_id", "command_id"),
+    ],
+)
+def test_control_characters(struct: type[Struct], field: str, named: str, character: str) -> None:
+    value: Any = f"https://a{character}b"
+    if field.startswith("card."):
+        field, _, part = field.partition(".")
+        value = msgspec.structs.replace(CARD, **{part: value})
+    elif named.endswith("[0]"):
+        value = (value,)
+    error = refusal(example(struct, **{field: value}))
+    assert (error.code, error.field) == (BadRecordCode.INVALID_FIELD, named)
+    assert character not in str(error)
+
+
+def test_every_text_of_every_input_is_looked_at() -> None:
+    for topic in INPUTS:
+        assert topic.struct is not None
+        event = example(topic.struct)
+        for field in msgspec.structs.fields(topic.struct):
+            if isinstance(getattr(event, field.name), str) and field.type in (str, str | None):
+                with pytest.raises(BadRecord):
+                    validate(example(topic.struct, **{field.name: "https://\x1f"}), timestamp_ms=None)
+
+
+def test_what_a_customer_wrote_may_have_lines_and_names_any_letters() -> None:
+    for event in (
+        example(Feedback, text="I will pay\r\n\ton Friday\u2028\x92thanks"),
+        example(RenewalUpcoming, plan_name="Équipe\u00a0Ñandú 👩\u200d🌾"),
+    ):
+        assert DECODER.decode(topic_of(event).name, b"cus-orchard", ENCODER.encode(event), None, []) == event
+    error = refusal(example(Feedback, text="stop\x1b[2J"))
+    assert (error.code, error.field) == (BadRecordCode.INVALID_FIELD, "text")
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(days=400), "400 days"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(days=1, minutes=30), "1 day 30 minutes"),
+        (timedelta(days=2, hours=3, minutes=4, seconds=5), "2 days 3 hours"),
+        (timedelta(hours=1, microseconds=1), "1 hour 0.000001 seconds"),
+        (timedelta(seconds=61), "1 minute 1 second"),
+        (timedelta(0), "0 seconds"),
+    ],
+)
+def test_durations_are_told_as_people_say_them(duration: timedelta, words: str) -> None:
+    assert in_words(duration) == words
 
 
 @pytest.mark.parametrize(

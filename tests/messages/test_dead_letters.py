@@ -71,6 +71,20 @@ def test_a_good_record_whose_processing_failed() -> None:
     assert len(message) == LONGEST_MESSAGE
 
 
+@pytest.mark.parametrize(
+    ("stage", "component", "told"),
+    [
+        (Stage.DECODE, None, b"streams.messages.codec.Decoder"),
+        (Stage.DECIDE, None, b"streams.dunning.decide"),
+        (Stage.EMIT, None, b"streams.messages.codec.Encoder"),
+        (Stage.DECIDE, "streams.agents.decide", b"streams.agents.decide"),
+    ],
+)
+def test_the_component_is_the_stages_unless_given(stage: Stage, component: str | None, told: bytes) -> None:
+    letter = dead_letter(Read("t", 0, 0, None, None, [], -1), BAD, stage, component=component)
+    assert dict(letter.headers)["__connect.errors.class.name"] == told
+
+
 def exceeded_after_each(limit: DeadLetterLimit, seen: list[bool]) -> list[bool]:
     told = []
     for bad in seen:

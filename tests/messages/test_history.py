@@ -126,6 +126,9 @@ def test_a_file_with_empty_lines_and_nulls(tmp_path: Path) -> None:
         (FEEDBACK | {"kind": "unknown"}, "kind"),
         (FEEDBACK | {"channel": "pigeon"}, "channel"),
         (FEEDBACK | {"text": f"card {VISA}"}, "text"),
+        (FEEDBACK | {"text": "stop\x1b[2J"}, "text"),
+        (GOOD | {"event_id": "evt\x1f1"}, "event_id"),
+        (GOOD | {"card": CARD | {"brand": "visa\u2028"}}, "card.brand"),
     ],
 )
 def test_a_bad_line_is_named_by_its_field(line: dict[str, Any], field: str) -> None:
@@ -135,6 +138,42 @@ def test_a_bad_line_is_named_by_its_field(line: dict[str, Any], field: str) -> N
 @pytest.mark.parametrize("line", ["{", "[]", "3", "null", b"\xff\xfe", '{"type": "\\ud800"}', "\ud800"])
 def test_what_is_no_object(line: bytes | str) -> None:
     assert problem_of(line).field in {None, "type"}
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_a_line_that_is_nested_too_deeply(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    for line in ("[" * depth, nested, f'{{"type": "feedback", "text": {nested}}}'):
+        assert problem_of(line).field in {None, "text"}
+    assert problem_of("[" * 100_000).message == "is nested too deeply"
+
+
+@pytest.mark.parametrize(
+    "line", [GOOD | {"a\x1b[2J": 1}, GOOD | {"type": "\x1b[2J"}, GOOD | {"currency": "\x1b"}]
+)
+def test_a_terminal_is_not_driven_by_what_is_wrong(line: dict[str, Any]) -> None:
+    assert "\x1b" not in problem_of(json.dumps(line)).sentence
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    path.write_text("\n".join(lines(GOOD, FEEDBACK)), encoding="utf-8-sig")
+    assert len(read_history(path)) == 2
+    assert len(parse_history(["\ufeff" + json.dumps(GOOD)], source="h")) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_told_once(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "h.jsonl"
+    path.write_text("\n".join(lines(GOOD, GOOD)), encoding=encoding)
+    with pytest.raises(HistoryError, match="save the file as UTF-8") as caught:
+        read_history(path)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_limit_is_told_as_people_say_it() -> None:
+    message = problem_of(json.dumps(GOOD | {"arrived_at": "2027-06-01T10:00:00Z"})).message
+    assert message == "is 457 days before the record's timestamp; the limit is 400 days"
 
 
 def test_known_kinds_and_fields_are_listed() -> None:
