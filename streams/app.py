@@ -40,7 +40,7 @@ def build_app(
         PolicyError: the policy cannot be used.
         ConfigurationError: the engine refuses the settings.
     """
-    policy = policy or load(settings.policy)
+    policy = policy or load(settings.policy).after(*map(load, settings.earlier_policy_names))
     metrics = metrics or WorkerMetrics(version=version("dunning-streams"))
     encoder = Encoder()
     rejects = Rejects(

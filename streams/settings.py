@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Goes before the name of every topic: several environments, or a demonstration, on one cluster."""
     policy: str = "care"
     """A shipped policy's name, or the path of a policy file."""
+    earlier_policies: str = ""
+    """Earlier versions that open cases may still have: names or paths, several separated by commas."""
     ticks: Literal["worker", "external"] = "worker"
     """Who moves the clock: the workers, by the time of day, or somebody else (virtual time)."""
     tick_interval_seconds: Annotated[float, Field(ge=0.05, le=60)] = 1.0
@@ -141,6 +143,11 @@ class Settings(BaseSettings):
             "ssl.key.password": self.ssl_key_password and self.ssl_key_password.get_secret_value(),
         }
         return {name: str(value) for name, value in properties.items() if value is not None}
+
+    @property
+    def earlier_policy_names(self) -> tuple[str, ...]:
+        """The earlier policies, one by one."""
+        return tuple(name for each in self.earlier_policies.split(",") if (name := each.strip()))
 
     def topic(self, name: str) -> str:
         """The name that a topic of the contract has on this cluster."""

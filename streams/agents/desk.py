@@ -28,8 +28,11 @@ logger = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-RETRY_AFTER = timedelta(hours=1)
-"""When a customer whose decision failed on a tick is looked at again."""
+RETRY_AFTER = timedelta(days=1)
+"""When a customer whose decision failed on a tick is looked at again: time for somebody to mend it."""
+
+CUSTOMER_HEADER = "dunning.customer_id"
+"""Whose decision failed, in the dead letter of a tick, which has no key."""
 
 _DUE_IN_ONE_LOOK = 1_000
 """Customers that a tick asks for at a time: bounds the list, not the tick."""
@@ -184,15 +187,15 @@ class Desk:
     ) -> None:
         """A customer whose decision fails on a tick must not hold up all others of the partition.
 
-        The tick goes to the dead letters under the customer's key, and the customer is looked at again later.
+        The tick goes to the dead letters, whose header names the customer, who is looked at again later.
         """
         logger.error("a decision on a tick failed and is tried again in %s", RETRY_AFTER, exc_info=error)
         letter = self._rejects.letter(record, error, Stage.DECIDE)
         batch.emit(
             letter.topic,
-            key=state.customer_id.encode(),
+            key=letter.key,
             value=letter.value,
-            headers=letter.headers,
+            headers=[*letter.headers, (CUSTOMER_HEADER, state.customer_id.encode())],
             timestamp=letter.timestamp,
         )
         self._metrics.dead_letter(record.topic.removeprefix(self._prefix), "processing_failed")

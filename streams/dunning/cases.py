@@ -110,13 +110,14 @@ def _open(
         reason,
         case_id=case.case_id,
         invoice_id=failure.invoice_id,
+        linked_case_id=linked_case_id,
     )
     if case.total_minor < policy.minimum_amount.get(case.currency, 0):
         turn.say(Outcome.HELD, ReasonCode.BELOW_MINIMUM, case_id=case.case_id)
         return turn.put_case(replace(case, dormant=True))
     # Steps whose day went by before the failure was known are not made up for.
     first = first_step(case, policy)
-    past = _past_steps(turn, case)
+    past = past_steps(turn, case, turn.clock)
     for step_id in past:
         if step_id != first.id:
             turn.say(Outcome.SUPERSEDED, ReasonCode.LATER_STEP_DUE, case_id=case.case_id, step_id=step_id)
@@ -135,15 +136,15 @@ def _another_attempt(turn: Turn, case: Case, failure: Invoice, reason: ReasonCod
     return refresh(turn, case, replace(case, invoices=merged), ReasonCode.EARLIER_FAILURE)
 
 
-def _past_steps(turn: Turn, case: Case) -> tuple[str, ...]:
-    """The reminders whose day is past under the case's anchor, the first step among them.
+def past_steps(turn: Turn, case: Case, until: datetime) -> tuple[str, ...]:
+    """The reminders that were due until then under the case's anchor, the first step among them.
 
     The final notice is none of them: it is never skipped, for the suspension waits for it.
     """
     return tuple(
         step.id
         for step in notifying_steps(case, turn.policy)
-        if step.action == "notify" and nominal_due(case, step, turn.zone, turn.policy) <= turn.clock
+        if step.action == "notify" and nominal_due(case, step, turn.zone, turn.policy) <= until
     )
 
 
@@ -195,7 +196,7 @@ def _move_anchor(turn: Turn, case: Case, moved: ReasonCode, reactivation: Reason
     # Who has been asked about this debt is not asked at once again; who has not is asked still.
     first = first_step(case, policy).id
     asked = first in case.done
-    past = tuple(step_id for step_id in _past_steps(turn, case) if step_id != first)
+    past = tuple(step_id for step_id in past_steps(turn, case, turn.clock) if step_id != first)
     done = (first, *past) if asked else past
     warning = final_notice_step(case, policy)
     notice = case.final_notice

@@ -176,7 +176,11 @@ class Missing(StrEnum):
 
 
 class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One outcome and why; the identifiers say of what. `until` is when it is looked at again (UTC)."""
+    """One outcome and why; the identifiers say of what.
+
+    `until` is when it is looked at again (UTC). `linked_case_id` is the case whose payment was reversed, if
+    one opens for that.
+    """
 
     outcome: Outcome
     reason: ReasonCode
@@ -188,6 +192,7 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
     invoice_id: str | None = None
     until: datetime | None = None
     missing: tuple[Missing, ...] = ()
+    linked_case_id: str | None = None
 
 
 class InputReference(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from streams.dunning.calendar import zone_of
-from streams.dunning.cases import hold_for_new_card
+from streams.dunning.cases import hold_for_new_card, past_steps
 from streams.dunning.commands import (
     Command,
     DecisionRecord,
@@ -120,7 +120,7 @@ def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
     if state.next_due is None or state.next_due > clock:
         return Decision(state, clock)
     turn = Turn(replace(state, clock=clock), clock, policy)
-    _adopt_policy(turn)
+    _adopt_policy(turn, state.clock)
     fire(turn)
     return _close_turn(turn)
 
@@ -132,18 +132,24 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
         return Decision(state, clock, reasons=(duplicate,))
     remembered = (*state.event_ids, mark)[-policy.memory.event_ids :]
     turn = Turn(replace(state, clock=clock, event_ids=remembered), clock, policy)
-    _adopt_policy(turn)
+    _adopt_policy(turn, state.clock)
     _HANDLERS[type(event)](turn, event)
     fire_at_once(turn)
     return _close_turn(turn)
 
 
-def _adopt_policy(turn: Turn) -> None:
-    """Cases go on under the policy in force, and say so."""
+def _adopt_policy(turn: Turn, decided_at: datetime) -> None:
+    """A case keeps the version that it opened with; where that is not at hand, it takes the present one.
+
+    Then nothing is made up for that the present ladder would have sent until the case was last decided. Plans
+    always take the present version.
+    """
     version = turn.policy.version
     for case in turn.state.cases:
-        if case.policy_version != version:
-            turn.put_case(replace(case, policy_version=version))
+        if case.policy_version != version and case.policy_version not in turn.policy.earlier:
+            adopted = replace(case, policy_version=version)
+            done = tuple(dict.fromkeys((*case.done, *past_steps(turn, adopted, decided_at))))
+            turn.put_case(replace(adopted, done=done))
             turn.say(Outcome.UPDATED, ReasonCode.POLICY_REPLACED, case_id=case.case_id)
     for plan in turn.state.plans:
         if plan.policy_version != version:

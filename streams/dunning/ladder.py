@@ -2,14 +2,17 @@
 
 from datetime import datetime, timedelta, tzinfo
 
-from streams.dunning.calendar import contact_time, local_day, next_contact_time
+from streams.dunning.calendar import add_local, contact_time, local_day, next_contact_time
 from streams.dunning.policy import Campaign, Policy, Step
 from streams.dunning.state import Case, CustomerState, hold_end
 
 
 def campaign_of(case: Case, policy: Policy) -> Campaign:
-    """The campaign that the case runs by; the default one if the policy no longer has it."""
-    return policy.campaigns.get(case.campaign) or policy.campaigns[policy.default_campaign]
+    """The campaign of the version that the case opened with; the default one if that is not at hand."""
+    campaigns = policy.campaigns
+    if case.policy_version != policy.version:
+        campaigns = policy.earlier.get(case.policy_version, campaigns)
+    return campaigns.get(case.campaign) or policy.campaigns[policy.default_campaign]
 
 
 def first_step(case: Case, policy: Policy) -> Step:
@@ -92,7 +95,7 @@ def suspension_due(state: CustomerState, case: Case, zone: tzinfo, policy: Polic
         return None
     due = effective_due(state, case, step, zone, policy)
     if case.final_notice is not None:
-        due = max(due, case.final_notice.sent_at + policy.suspension.notice)
+        due = max(due, add_local(case.final_notice.sent_at, policy.suspension.notice, zone))
     if case.gate_at is not None:
         due = max(due, case.gate_at)
     return due

@@ -5,11 +5,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from streams.dunning.calendar import local_day
+from streams.dunning.calendar import add_local, local_day
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
-from streams.dunning.ladder import nominal_due, suspend_step
+from streams.dunning.ladder import nominal_due, suspend_step, suspension_due
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.state import Case, Contact, Invoice
 from streams.dunning.suspension import invoice_lines
@@ -161,7 +161,7 @@ def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dic
         if retries and debt.decline_class is DeclineClass.SOFT:
             variables["next_retry_on"] = local_day(min(retries), turn.zone).isoformat()
     if kind is MessageKind.FINAL_NOTICE:
-        variables["suspension_date"] = local_day(suspension_named(turn, case), turn.zone).isoformat()
+        variables["suspension_date"] = local_day(suspension_named(turn, case, debt), turn.zone).isoformat()
     if subject.pay_url is not None:
         variables["pay_url"] = subject.pay_url
     if subject.card is not None:
@@ -170,8 +170,21 @@ def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dic
     return variables
 
 
-def suspension_named(turn: Turn, case: Case) -> datetime:
-    """When the suspension comes at the earliest if the final notice goes out now (UTC)."""
-    earliest = turn.clock + turn.policy.suspension.notice
-    step = suspend_step(case, turn.policy)
-    return earliest if step is None else max(earliest, nominal_due(case, step, turn.zone, turn.policy))
+def suspension_named(turn: Turn, case: Case, debt: Debt) -> datetime:
+    """The date that a final notice going out now names (UTC): the earliest that stands for anything in it.
+
+    So a notice about a second case never names a later day than the one before it did.
+    """
+    policy = turn.policy
+    earliest = add_local(turn.clock, policy.suspension.notice, turn.zone)
+    step = suspend_step(case, policy)
+    if step is not None:
+        earliest = max(earliest, nominal_due(case, step, turn.zone, policy))
+    standing = [
+        due
+        for each in debt.cases
+        if each.final_notice is not None
+        and (due := suspension_due(turn.state, each, turn.zone, policy)) is not None
+        and due > turn.clock
+    ]
+    return min([earliest, *standing])

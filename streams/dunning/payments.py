@@ -1,6 +1,6 @@
 """What happens to invoices: failures, payments, closings, disputes, reversals."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -18,6 +18,9 @@ from streams.dunning.plans import renewal_paid, subscription_ended
 from streams.dunning.policy import DeclineClass
 from streams.dunning.state import Case, Dispute, Invoice, Pending, PendingKind, Settlement
 from streams.dunning.turn import Turn
+
+# Later than any failure: takes an invoice out whatever has happened to it.
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 _CLOSINGS = {
     "voided": ReasonCode.VOIDED,
@@ -44,10 +47,10 @@ def payment_failed(turn: Turn, event: PaymentFailed) -> None:
     case = _owe(turn, failure, event.event_id, ReasonCode.PAYMENT_FAILED)
     if case is None or case.dormant:
         return
-    if known is None:
-        _note_new_card(turn, case, event, announce=False)
-        return
-    if _note_new_card(turn, case, event, announce=failure.decline_class is not DeclineClass.AUTHENTICATION):
+    announced = _note_new_card(
+        turn, case, event, announce=failure.decline_class is not DeclineClass.AUTHENTICATION
+    )
+    if announced or known is None:
         return
     latest = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
     is_latest = latest.failures[-1] == event.occurred_at
@@ -102,7 +105,8 @@ def payment_reversed(turn: Turn, event: PaymentReversed) -> None:
         amount_minor=event.amount_minor,
         failures=(event.occurred_at,),
         attempts=1,
-        decline_class=turn.policy.default_decline_class,
+        # Nobody has said that it will be collected again: no message may promise it.
+        decline_class=DeclineClass.HARD,
     )
     _owe(turn, failure, event.event_id, ReasonCode.PAYMENT_REVERSED)
 
@@ -114,7 +118,7 @@ def _owe(turn: Turn, failure: Invoice, event_id: str, reason: ReasonCode) -> Cas
         turn.say(Outcome.IGNORED, ReasonCode.ZERO_AMOUNT, invoice_id=invoice_id)
         return None
     settlement = _settlement_of(turn, invoice_id)
-    if settlement is not None and settlement.at >= at:
+    if settlement is not None and (settlement.for_good or settlement.at >= at):
         turn.say(Outcome.IGNORED, ReasonCode.SETTLED_BEFORE, invoice_id=invoice_id)
         return None
     if failure.subscription_id in state.cancelled_subscriptions:
@@ -151,14 +155,17 @@ def invoice_closed(turn: Turn, event: InvoiceClosed) -> None:
         _disputed(turn, event)
     elif event.reason == "dispute_won":
         _dispute_won(turn, event)
-    elif not _settle(turn, event.invoice_id, event.occurred_at, _CLOSINGS[event.reason]):
+    elif not _settle(turn, event.invoice_id, event.occurred_at, _CLOSINGS[event.reason], for_good=True):
         turn.say(Outcome.RECORDED, ReasonCode.NO_OPEN_CASE, invoice_id=event.invoice_id)
 
 
-def _settle(turn: Turn, invoice_id: str, at: datetime, reason: ReasonCode) -> bool:
+def _settle(turn: Turn, invoice_id: str, at: datetime, reason: ReasonCode, *, for_good: bool = False) -> bool:
     """Remember a settlement and take the invoice out of where it stands; returns whether it stood."""
     case = case_with(turn, invoice_id)
-    _remember_settlement(turn, invoice_id, at, None if case is None else case.case_id)
+    case_id = None if case is None else case.case_id
+    _remember_settlement(turn, Settlement(invoice_id, at, case_id, for_good))
+    if for_good:
+        at = _END_OF_TIME
     dispute = _dispute_of(turn, invoice_id)
     if dispute is not None and dispute.parked is not None:
         failures = tuple(failure for failure in dispute.parked.failures if failure > at)
@@ -189,13 +196,7 @@ def _disputed(turn: Turn, event: InvoiceClosed) -> None:
         turn.say(Outcome.RECORDED, ReasonCode.DISPUTED, invoice_id=event.invoice_id)
     else:
         # All its failures leave, later ones too: nothing about it is asked for while it is disputed.
-        settle(
-            turn,
-            case,
-            event.invoice_id,
-            datetime.max.replace(tzinfo=event.occurred_at.tzinfo),
-            ReasonCode.DISPUTED,
-        )
+        settle(turn, case, event.invoice_id, _END_OF_TIME, ReasonCode.DISPUTED)
 
 
 def _dispute_won(turn: Turn, event: InvoiceClosed) -> None:
@@ -254,15 +255,18 @@ def _settlement_of(turn: Turn, invoice_id: str) -> Settlement | None:
     return next((each for each in turn.state.settlements if each.invoice_id == invoice_id), None)
 
 
-def _remember_settlement(turn: Turn, invoice_id: str, at: datetime, case_id: str | None) -> None:
+def _remember_settlement(turn: Turn, settlement: Settlement) -> None:
     """Keep the latest settlement of an invoice, and of all invoices the latest so many."""
-    known = _settlement_of(turn, invoice_id)
+    known = _settlement_of(turn, settlement.invoice_id)
     if known is not None:
-        at, case_id = max(at, known.at), case_id or known.case_id
-    others = [each for each in turn.state.settlements if each.invoice_id != invoice_id]
-    kept = sorted(
-        [*others, Settlement(invoice_id=invoice_id, at=at, case_id=case_id)], key=lambda each: each.at
-    )
+        settlement = replace(
+            settlement,
+            at=max(settlement.at, known.at),
+            case_id=settlement.case_id or known.case_id,
+            for_good=settlement.for_good or known.for_good,
+        )
+    others = [each for each in turn.state.settlements if each.invoice_id != settlement.invoice_id]
+    kept = sorted([*others, settlement], key=lambda each: each.at)
     turn.state = replace(turn.state, settlements=tuple(kept[-turn.policy.memory.settlements :]))
 
 

@@ -232,11 +232,17 @@ def card_replaced(turn: Turn, event: CardUpdated) -> None:
 
 
 def renewal_paid(turn: Turn, event: PaymentRecovered) -> bool:
-    """Drop the reminders of a renewal that was paid early; returns whether there was one."""
+    """Drop the reminders of a renewal that was paid early; returns whether there was one.
+
+    Only the renewal's own amount pays for it: a subscription may be billed for other things meanwhile, and
+    the reminder before a renewal is asked for by law.
+    """
     for plan in turn.state.plans:
         if (
             plan.kind is PlanKind.RENEWAL
             and plan.subject_id == event.subscription_id
+            and plan.variables["amount_minor"] == str(event.amount_minor)
+            and plan.variables["currency"] == event.currency
             and event.occurred_at >= plan.as_of
         ):
             end_plan(turn, plan, ReasonCode.RENEWAL_PAID)

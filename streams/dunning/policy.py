@@ -196,7 +196,9 @@ class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels: Annotated[
         PositiveCount, Meta(description="Channels that they take, as far as so many are live.")
     ] = 2
-    notice: Annotated[timedelta, Meta(description="The final notice is at least so old.")] = timedelta(days=7)
+    notice: Annotated[
+        timedelta, Meta(description="The final notice is at least so old; whole days by the local calendar.")
+    ] = timedelta(days=7)
     notice_valid_for: Annotated[timedelta, Meta(description="An older final notice is sent again first.")] = (
         timedelta(days=60)
     )
@@ -321,3 +323,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = DeclineClass.SOFT
     memory: Memory = field(default_factory=Memory)
     version: Annotated[str, Meta(description="The hash of the content; set by loading, never written.")] = ""
+    earlier: Annotated[
+        dict[str, dict[str, Campaign]],
+        Meta(description="Campaigns of earlier versions, for the cases that run by them; set by loading."),
+    ] = field(default_factory=dict)

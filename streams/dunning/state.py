@@ -192,11 +192,15 @@ class Contact(Struct, frozen=True, array_like=True):
 
 
 class Settlement(Struct, frozen=True, array_like=True):
-    """An invoice that was paid or closed at `at`: no failure up to then counts."""
+    """An invoice that was paid or closed at `at`: no failure up to then counts.
+
+    `for_good` says that it was voided, credited or written off: no failure counts any more.
+    """
 
     invoice_id: str
     at: datetime
     case_id: str | None = None
+    for_good: bool = False
 
 
 class Dispute(Struct, frozen=True, array_like=True):

@@ -40,6 +40,7 @@ class Turn:
         invoice_id: str | None = None,
         until: datetime | None = None,
         missing: tuple[Missing, ...] = (),
+        linked_case_id: str | None = None,
     ) -> None:
         """Add one outcome and its reason to the decision."""
         self.reasons.append(
@@ -54,6 +55,7 @@ class Turn:
                 invoice_id=invoice_id,
                 until=until,
                 missing=missing,
+                linked_case_id=linked_case_id,
             )
         )
 

@@ -45,6 +45,7 @@ class LoadedPolicy(Struct, frozen=True):
     document: dict[str, Any]
     source: str
     warnings: tuple[Problem, ...] = ()
+    contents: dict[str, Content] = {}
 
     @property
     def version(self) -> str:
@@ -61,14 +62,25 @@ class LoadedPolicy(Struct, frozen=True):
         if not decision.commands:
             return decision
         commands = tuple(
-            self.content.render(command) if isinstance(command, NotificationCommand) else command
+            self.render(command) if isinstance(command, NotificationCommand) else command
             for command in decision.commands
         )
         return msgspec.structs.replace(decision, commands=commands)
 
     def render(self, command: NotificationCommand) -> NotificationCommand:
-        """The command with its subject and body. Raises RenderError."""
-        return self.content.render(command)
+        """The command in the words of the version that it goes by. Raises RenderError."""
+        return self.contents.get(command.policy_version, self.content).render(command)
+
+    def after(self, *earlier: "LoadedPolicy") -> "LoadedPolicy":
+        """This policy, for new cases; those that opened with an earlier one keep its ladder and its words."""
+        others = [each for each in earlier if each.version != self.version]
+        return msgspec.structs.replace(
+            self,
+            policy=msgspec.structs.replace(
+                self.policy, earlier={each.version: each.policy.campaigns for each in others}
+            ),
+            contents={each.version: each.content for each in others},
+        )
 
     def as_json(self) -> str:
         """The whole policy as one file."""
@@ -149,7 +161,7 @@ def _plain(policy: Policy, texts: Texts) -> dict[str, Any]:
     document: dict[str, Any] = _without_absent(
         msgspec.to_builtins(msgspec.structs.replace(policy, assume_delivered_after={}), str_keys=True)
     )
-    del document["version"]
+    del document["version"], document["earlier"]
     document["assume_delivered_after"] = {
         channel.value: NEVER if after is None else msgspec.to_builtins(after)
         for channel, after in policy.assume_delivered_after.items()

@@ -59,8 +59,8 @@ def whole_document_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     policy = definitions["Policy"]
     properties = policy["properties"]
-    # Loading sets the version from the content: an author cannot.
-    del properties["version"]
+    # Loading sets these: an author cannot.
+    del properties["version"], properties["earlier"]
     properties["assume_delivered_after"] = {
         "description": "A contact that has not bounced counts as delivered after this; "
         f"`{NEVER}`: only feedback says so.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
@@ -152,12 +152,16 @@ class Deployment:
             for topic in (*INPUTS, TICKS)
             for number in range(self.partitions)
         ]
-        lag = 0
-        for each in consumer.committed(asked, timeout=20):
-            end = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), timeout=20)[1]
-            lag += end - max(0, each.offset)
-        consumer.close()
-        return lag
+        try:
+            lag = 0
+            for each in consumer.committed(asked, timeout=20):
+                end = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), timeout=20)[
+                    1
+                ]
+                lag += end - max(0, each.offset)
+            return lag
+        finally:
+            consumer.close()
 
     def wait_until_done(self, seconds: float = 120.0) -> None:
         """Wait until all inputs are committed, or a worker has died of itself."""
@@ -166,7 +170,13 @@ class Deployment:
         def done() -> bool:
             died = [each for each in self.workers if each.process.poll() not in {None, 0, -9}]
             assert not died, died[0].log.read_text()
-            return self.lag() == 0
+            try:
+                return self.lag() == 0
+            except KafkaException as error:
+                # The leader of a partition that was just made may not answer for it yet.
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                    raise
+                return False
 
         wait_for(done, "all inputs are committed", seconds)
 

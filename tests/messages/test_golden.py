@@ -21,7 +21,7 @@ from streams.messages.schemas import (
     schema_fingerprint,
     without_logical_types,
 )
-from streams.messages.topics import TOPICS, Topic
+from streams.messages.topics import TOPICS, Topic, topic_named
 
 GOLDEN = {
     name: bytes.fromhex(value)
@@ -45,6 +45,14 @@ def test_the_example_is_written_as_the_golden_bytes(topic: Topic) -> None:
 def test_the_golden_bytes_are_read_as_the_example(topic: Topic) -> None:
     assert topic.struct is not None
     assert Decoder().read(topic.name, GOLDEN[topic.name]) == EXAMPLES[topic.struct]
+
+
+def test_what_earlier_versions_wrote_is_still_read() -> None:
+    lines = Path(__file__).with_name("golden-earlier.txt").read_text().splitlines()
+    for name, value in map(str.split, lines):
+        struct = topic_named(name).struct
+        assert struct is not None
+        assert Decoder().read(name, bytes.fromhex(value)) == EXAMPLES[struct]
 
 
 @each_topic
