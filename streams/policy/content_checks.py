@@ -82,6 +82,9 @@ def _locales(policy: Policy, content: Content) -> Iterator[Problem]:
 
 def _missing(policy: Policy, content: Content) -> Iterator[Problem]:
     """The default locale must have every text, so that each other locale can fall back to it."""
+    if not content.locale_chain(policy.default_locale):
+        # It would lack every text: that is one mistake, which is told already.
+        return
     written = {template for templates in content.texts.values() for template in templates}
     reported: set[tuple[str, str]] = set()
     for use in uses(policy):

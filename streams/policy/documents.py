@@ -85,7 +85,16 @@ def _read(path: Path, below: tuple[Path, ...]) -> Document:
         problem = Problem("extends", "is not text", "name a shipped policy or a file", location)
         raise PolicyError(source, [problem])
     folder = path if path.is_dir() else path.parent
-    base = _read(find(base_name, relative_to=folder), (*below, here))
+    try:
+        base_path = find(base_name, relative_to=folder)
+    except PolicyError as error:
+        location = own.locations.get(("extends",), "")
+        problems = [
+            Problem("extends", f"leads to `{base_name}`: {problem.message}", problem.hint, location)
+            for problem in error.problems
+        ]
+        raise PolicyError(source, problems) from error
+    base = _read(base_path, (*below, here))
     return Document(source, merge(base.values, own.values), {**base.locations, **own.locations})
 
 

@@ -21,6 +21,7 @@ from streams.policy.content import Content, Text, Texts
 from streams.policy.content_checks import content_problems, content_warnings
 from streams.policy.documents import Document, find, merge, read
 from streams.policy.errors import PolicyError, Problem
+from streams.policy.mending import Mended, mend
 from streams.policy.schema import NEVER
 from streams.policy.schema_errors import schema_problems
 from streams.policy.strict_yaml import dotted, dump
@@ -107,18 +108,20 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     """The policy of a document that has been read. Raises PolicyError with all its problems."""
     values = merge({}, document.values)
     problems = schema_problems(values)
-    broken = {_setting(problem.path) for problem in problems}
+    mended = mend(values, read(find(_BASELINE)).values) if problems else Mended(values)
     try:
-        policy, content = _convert(_substitute(values, broken))
+        policy, content = _convert(mended.values)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         problems.append(Problem(path.strip("`."), message))
         raise PolicyError(document.source, list(_located(problems, document))) from error
     found = [*policy_problems(policy), *compliance_problems(policy, on)]
-    if "content" not in broken:
-        found += content_problems(policy, content)
-    # What leans on a part that stands in for a broken one says nothing about the author's document.
-    problems += [problem for problem in found if _setting(problem.path) not in broken]
+    found += [
+        problem
+        for problem in content_problems(policy, content)
+        if problem.path.startswith("content.") or not mended.lacks_texts
+    ]
+    problems += [problem for problem in found if not mended.hides(problem.path)]
     if problems:
         raise PolicyError(document.source, list(_located(problems, document)))
     plain = _plain(policy, content.texts)
@@ -131,19 +134,6 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
         source=document.source,
         warnings=tuple(_located(warnings, document)),
     )
-
-
-def _setting(path: str) -> str:
-    """The top-level setting that a path leads into."""
-    return path.partition(".")[0].partition("[")[0]
-
-
-def _substitute(values: dict[str, Any], broken: set[str]) -> dict[str, Any]:
-    if not broken:
-        return values
-    baseline = read(find(_BASELINE)).values
-    sound = {name: value for name, value in values.items() if name not in broken}
-    return {**{name: baseline[name] for name in broken if name in baseline}, **sound}
 
 
 def _convert(values: dict[str, Any]) -> tuple[Policy, Content]:

@@ -16,6 +16,8 @@ from streams.policy.strict_yaml import dotted
 MOST_NAMES_TOLD = 12
 """A longer list of what would be right helps nobody in an error message."""
 
+_BEGIN = "begin with `extends: care` to change only what differs"
+
 _TYPES = {
     "object": "a map",
     "array": "a list",
@@ -44,13 +46,29 @@ def _is_duration(value: object) -> bool:
     return True
 
 
-_VALIDATOR = Draft202012Validator(whole_document_schema(), format_checker=_FORMATS)
+_SCHEMA = whole_document_schema()
+_VALIDATOR = Draft202012Validator(_SCHEMA, format_checker=_FORMATS)
+
+
+def schema_errors(document: dict[str, Any]) -> list[ValidationError]:
+    """Everything in a whole document that the schema refuses, as the validator says it."""
+    return list(_VALIDATOR.iter_errors(document))
 
 
 def schema_problems(document: dict[str, Any]) -> list[Problem]:
     """Everything in a whole document that the schema refuses, in the document's order of paths."""
-    problems = [problem for error in _VALIDATOR.iter_errors(document) for problem in _problems(error)]
-    return sorted(problems, key=lambda problem: problem.path)
+    # There is an error for every name that is missing, and each is told with all of them.
+    found = {problem for error in schema_errors(document) for problem in _problems(error)}
+    problems = sorted(found, key=lambda problem: (problem.path, problem.message))
+    absent = [
+        index
+        for index, problem in enumerate(problems)
+        if problem.path in _SCHEMA["$defs"]["Policy"]["required"] and problem.path not in document
+    ]
+    if len(absent) > 1:
+        first = absent[0]
+        problems[first] = msgspec.structs.replace(problems[first], hint=_BEGIN)
+    return problems
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
@@ -144,10 +162,15 @@ def _describe(value: object) -> str:
             return str(value)
 
 
+def nearest_name(key: str, known: list[str]) -> str | None:
+    """The name that was probably meant; None if nothing known is like it."""
+    return next(iter(get_close_matches(key, known, n=1)), None)
+
+
 def _nearest(key: str, known: list[str]) -> str:
-    close = get_close_matches(key, known, n=1)
-    if close:
-        return f"did you mean `{close[0]}`?"
+    close = nearest_name(key, known)
+    if close is not None:
+        return f"did you mean `{close}`?"
     if len(known) > MOST_NAMES_TOLD:
         return "the reference of the policy names all settings"
     return f"known: {', '.join(known)}" if known else ""

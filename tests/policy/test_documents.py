@@ -105,8 +105,9 @@ def test_extends_must_be_text_and_exist(tmp_path: Path) -> None:
     file.write_text("extends: 3\n")
     with pytest.raises(PolicyError, match="name a shipped policy"):
         load(file)
-    file.write_text("extends: caring\n")
-    with pytest.raises(PolicyError, match="no policy of this name"):
+    file.write_text("name: x\nextends: caring\n")
+    message = r"file\.yaml: 1 problem\n  extends: leads to `caring`: .*no policy of this name.*file\.yaml:2"
+    with pytest.raises(PolicyError, match=message):
         load(file)
 
 
