@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
@@ -135,3 +136,7 @@ class LibrdkafkaCluster:
                 if time.monotonic() > give_up:
                     raise BrokerError(step, f"no answer within {self._timeout:.0f} s") from error
             time.sleep(_PAUSE_SECONDS)
+            # A leader of a newer epoch refuses whoever asks with an older one, and the admin client does not
+            # look for the new one by itself before its metadata is 15 minutes old.
+            with suppress(KafkaException):
+                self._admin.list_topics(timeout=self._try)
