@@ -1,6 +1,7 @@
 """The worker's settings: read from the environment (`DUNNING_*`), checked as a whole, printable."""
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +18,20 @@ PREFIX = "DUNNING_"
 _NOT_OURS = ("DUNNING_CACHE_DIRECTORY", "DUNNING_TEST_")
 
 _MASK = "********"
+
+_NUMBER = re.compile(r"-?[0-9.]+")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "path": "a path",
+    "string": "text",
+}
+_PATTERNS = {
+    r"^[A-Za-z0-9._-]{1,100}$": "1 to 100 letters, digits, '.', '_' and '-'",
+    r"^[A-Za-z0-9._-]{0,100}$": "at most 100 letters, digits, '.', '_' and '-'",
+}
+_SECRETS = frozenset({"sasl_password", "ssl_key_password"})
 
 
 class SettingsError(Exception):
@@ -211,14 +226,44 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         settings.engine("ticks")
     except ValidationError as error:
         for each in error.errors():
-            name = "".join(f"{PREFIX}{part}".upper() for part in each["loc"][:1])
-            message = each["msg"].removeprefix("Value error, ")
-            problems += [f"{name}: {line}" if name else line for line in message.split("\n")]
+            words = value_in_words(each, secret=any(part in _SECRETS for part in each["loc"]))
+            if each["loc"]:
+                problems.append(f"{PREFIX}{each['loc'][0]}".upper() + f" {words}")
+            else:
+                problems += words.split("\n")
     except ConfigurationError as error:
         problems += error.problems
     if problems or settings is None:
         raise SettingsError(tuple(problems))
     return settings
+
+
+def value_in_words(problem: Mapping[str, Any], *, secret: bool = False) -> str:
+    """What Pydantic finds wrong with a value, in words that follow the value's name; never a secret."""
+    if problem["type"] == "value_error":
+        return str(problem["msg"]).removeprefix("Value error, ")
+    value, context = problem["input"], problem.get("ctx", {})
+    wanted = _wanted(problem["type"], context) or f"right ({problem['msg']})"
+    if secret:
+        return f"must be {wanted}"
+    shown = value if _NUMBER.fullmatch(str(value)) else repr(value)
+    return f"is {shown}, and must be {wanted}"
+
+
+def _wanted(kind: str, context: Mapping[str, Any]) -> str:
+    match kind:
+        case "greater_than_equal":
+            return f"at least {context['ge']:g}"
+        case "less_than_equal":
+            return f"at most {context['le']:g}"
+        case "greater_than":
+            return f"more than {context['gt']:g}"
+        case "literal_error" | "enum":
+            return str(context["expected"])
+        case "string_pattern_mismatch":
+            return _PATTERNS.get(context["pattern"], f"of the form {context['pattern']}")
+        case _:
+            return _KINDS.get(kind.partition("_")[0], "")
 
 
 def _is_unknown(name: str, known: set[str]) -> bool:

@@ -1,11 +1,13 @@
 """The `dunning` command as a whole: everything that a person does with the engine, from one place."""
 
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version as installed_version
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
+from streams.cli.console import print_line
 from streams.cli.errors import ExplainingGroup
 from streams.cli.exit_codes import MEANINGS
 
@@ -54,8 +56,20 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_line(f"dunning {installed_version('dunning-streams')}")
+        raise typer.Exit
+
+
 @app.callback()
-def dunning() -> None:
+def dunning(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
     """Ask customers, kindly and in time, to fix a payment: an exactly-once dunning engine.
 
     Data goes to standard output, everything else to standard error. Settings are the DUNNING_* variables of

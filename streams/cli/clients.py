@@ -9,6 +9,7 @@ from streams.cli.errors import CommandError
 from streams.cli.exit_codes import ExitCode
 from streams.settings import Settings, SettingsError, load_settings
 
+WHERE_KAFKA_IS = "DUNNING_BOOTSTRAP_SERVERS says where it is; `dunning kafka start` starts a local one."
 CONNECT_SECONDS = 10.0
 """How long a command waits for a broker that does not answer."""
 
@@ -46,8 +47,7 @@ def connect(settings: Settings) -> AdminClient:
         admin.list_topics(timeout=CONNECT_SECONDS)
     except KafkaException as error:
         raise CommandError(
-            f"no Kafka answers at {settings.bootstrap_servers} ({error.args[0].str()}). "
-            "DUNNING_BOOTSTRAP_SERVERS says where it is; `dunning kafka start` starts a local one.",
+            f"no Kafka answers at {settings.bootstrap_servers} ({error.args[0].str()}). {WHERE_KAFKA_IS}",
             ExitCode.BROKER,
         ) from error
     return admin

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 from confluent_kafka import KafkaException
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from streams.broker import LocalKafkaError
@@ -53,6 +54,16 @@ def explain(error: Exception) -> tuple[ExitCode, str] | None:
     return None
 
 
+def _plain(error: typer.BadParameter) -> str:
+    """What is wrong with a parameter, where Typer hands on what Pydantic says."""
+    if not isinstance(error.__cause__, ValidationError):
+        return error.message
+    # Only here: the settings import the engine, and most commands do without.
+    from streams.settings import value_in_words  # noqa: PLC0415
+
+    return value_in_words(error.__cause__.errors()[0])
+
+
 class ExplainingGroup(TyperGroup):
     """The root of the commands: tells expected errors in words and ends with their exit code."""
 
@@ -69,6 +80,9 @@ class ExplainingGroup(TyperGroup):
             # The reader has seen enough. What is still buffered must not fail again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.OK) from None
+        except typer.BadParameter as error:
+            error.message = _plain(error)
+            raise
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except Exception as error:

@@ -6,9 +6,9 @@ import sys
 import typer
 
 from streams.app import work
-from streams.cli.clients import command_settings
+from streams.cli.clients import WHERE_KAFKA_IS, command_settings
 from streams.cli.console import note
-from streams.engine import FatalError
+from streams.engine import ExitCode, FatalError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -33,6 +33,10 @@ def worker() -> None:
     except FatalError as error:
         note(f"dunning: {error}")
         code = error.exit_code
+    if code == ExitCode.BROKER:
+        note(
+            f"dunning: the Kafka at {settings.bootstrap_servers} failed, or does not answer. {WHERE_KAFKA_IS}"
+        )
     raise typer.Exit(code)
 
 

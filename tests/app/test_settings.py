@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.settings import SettingsError, load_settings
+from streams.settings import _SECRETS, Settings, SettingsError, load_settings
 
 _SASL = {
     "DUNNING_SECURITY_PROTOCOL": "SASL_SSL",
@@ -33,6 +33,45 @@ def test_all_problems_are_told_at_once() -> None:
     assert "DUNNING_MAX_RECORDS" in told
     assert "DUNNING_STORE" in told
     assert "DUNNING_POLCY is no setting; did you mean DUNNING_POLICY?" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("STORE", "tape", "DUNNING_STORE is 'tape', and must be 'rocksdb' or 'memory'"),
+        ("MAX_RECORDS", "many", "DUNNING_MAX_RECORDS is 'many', and must be a whole number"),
+        ("MAX_RECORDS", "0", "DUNNING_MAX_RECORDS is 0, and must be at least 1"),
+        ("METRICS_PORT", "99999", "DUNNING_METRICS_PORT is 99999, and must be at most 65535"),
+        ("TICK_INTERVAL_SECONDS", "soon", "DUNNING_TICK_INTERVAL_SECONDS is 'soon', and must be a number"),
+        ("BAD_RECORD_SHARE", "0", "DUNNING_BAD_RECORD_SHARE is 0, and must be more than 0"),
+        ("STATIC_MEMBERSHIP", "perhaps", "DUNNING_STATIC_MEMBERSHIP is 'perhaps', and must be true or false"),
+        (
+            "APPLICATION_ID",
+            "a b",
+            "DUNNING_APPLICATION_ID is 'a b', and must be 1 to 100 letters, digits, '.', '_' and '-'",
+        ),
+        (
+            "SSL_KEY_LOCATION",
+            "key.pem",
+            "DUNNING_SSL_CERTIFICATE_LOCATION and DUNNING_SSL_KEY_LOCATION go together: set both or none",
+        ),
+    ],
+)
+def test_a_problem_is_a_sentence_with_the_value(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({f"DUNNING_{name}": value})
+    assert caught.value.problems == (sentence,)
+
+
+def test_a_secret_is_not_told() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, sasl_password=["hush"])
+    assert caught.value.problems == ("DUNNING_SASL_PASSWORD must be text",)
+
+
+def test_every_secret_is_known_to_be_one() -> None:
+    secrets = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert secrets == _SECRETS
 
 
 def test_a_setting_that_the_engine_refuses_is_told_as_ours() -> None:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def test_a_command_that_is_not_there() -> None:
     result = run.invoke(app, ["simulat"])
     assert result.exit_code == ExitCode.USAGE
     assert "No such command 'simulat'" in result.stderr
+
+
+def test_the_version() -> None:
+    result = run.invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (ExitCode.OK, f"dunning {version('dunning-streams')}\n")
 
 
 def test_stale_pages_are_named_and_written(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from streams.cli.app import app
 from streams.cli.exit_codes import ExitCode
+from streams.engine import ExitCode as WorkerExitCode
 from streams.messages.codec import Encoder
 from streams.messages.dead_letters import Stage, dead_letter
 from streams.messages.errors import BadRecord, BadRecordCode
@@ -70,6 +71,22 @@ def test_a_broker_that_does_not_answer(command: list[str], monkeypatch: pytest.M
     assert result.exit_code == ExitCode.BROKER
     assert "no Kafka answers at 127.0.0.1:1" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_worker_without_a_broker_says_where_it_looked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("streams.cli.worker.work", lambda _: WorkerExitCode.BROKER)
+    result = run.invoke(app, ["worker"], env={**UNREACHABLE, "DUNNING_DATA_DIRECTORY": str(tmp_path)})
+    assert result.exit_code == WorkerExitCode.BROKER
+    assert "Kafka at 127.0.0.1:1 failed, or does not answer" in result.stderr
+    assert "dunning kafka start" in result.stderr
+
+
+def test_a_number_that_is_none_is_told_in_words() -> None:
+    result = run.invoke(app, ["topics", "check", "--partitions", "many"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "is 'many', and must be a whole number" in result.stderr
 
 
 @pytest.mark.kafka

@@ -88,7 +88,11 @@ def test_bad_lines_are_named_by_file_line_and_field(tmp_path: Path) -> None:
         ([LADDER, "--tick-every", "often"], ExitCode.USAGE, "no duration"),
         ([LADDER, "--outage", "2026-01-01"], ExitCode.USAGE, "FROM/TO"),
         ([LADDER, "--outage", "2026-01-02/2026-01-01"], ExitCode.USAGE, "cannot end"),
-        ([LADDER, "--output", "xml"], ExitCode.USAGE, "xml"),
+        (
+            [LADDER, "--output", "xml"],
+            ExitCode.USAGE,
+            "Invalid value for '--output' / '-o': 'xml' is not one of 'table', 'jsonl', 'json'.",
+        ),
         ([], ExitCode.USAGE, "HISTORY.jsonl"),
     ],
 )
