@@ -180,7 +180,8 @@ class LocalKafka:
             return
         command = self.launch.kill_command
         # In Docker a SIGKILL would end the client and leave the container.
-        if command is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:  # noqa: S603
+        done = command and subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+        if not done or done.returncode != 0:
             self._process.kill()
         self._process.wait(STOP_TIMEOUT_SECONDS)
         self._process = None

@@ -32,6 +32,7 @@ _FLUSH_SECONDS = 0.5
 # Some ten thousand ticks take a slow broker a second.
 _SEND_SECONDS = 60.0
 _QUEUE_WAIT_SECONDS = 0.05
+_TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the bindings' only name for it
 
 Report = Callable[[datetime], None]
 """Is told how far all partitions have come (UTC)."""
@@ -220,9 +221,7 @@ class Lockstep:
         while self._producer.flush(_FLUSH_SECONDS) and self._refused is None:
             if time.monotonic() < give_up:
                 continue
-            raise KafkaException(
-                KafkaError(KafkaError._TIMED_OUT, "the broker does not take what is published")  # noqa: SLF001
-            )
+            raise KafkaException(KafkaError(_TIMED_OUT, "the broker does not take what is published"))
         if self._refused is not None:
             raise KafkaException(self._refused)
 
@@ -268,7 +267,7 @@ class Lockstep:
             answers = self._group_reader.committed(asked, timeout=_REQUEST_SECONDS)
         except KafkaException as error:
             cause = error.args[0]
-            if cause.fatal() or not (cause.retriable() or cause.code() == KafkaError._TIMED_OUT):  # noqa: SLF001
+            if cause.fatal() or not (cause.retriable() or cause.code() == _TIMED_OUT):
                 raise
             return {}
         return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.error is None}

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 _REQUEST_SECONDS = 30.0
 _MOST_AT_ONCE = 1_000
+_TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the bindings' only name for it
 
 
 class OutputReader:
@@ -91,9 +92,7 @@ class OutputReader:
         while any(self._reached[partition] < end for partition, end in ends.items()):
             found += self.poll(0.01)
             if time.monotonic() > deadline:
-                raise KafkaException(
-                    KafkaError(KafkaError._TIMED_OUT, "a transaction stays open in an output topic")  # noqa: SLF001
-                )
+                raise KafkaException(KafkaError(_TIMED_OUT, "a transaction stays open in an output topic"))
         found.sort(key=lambda message: (message.timestamp()[1], message.partition(), message.topic()))
         return found
 

@@ -190,7 +190,7 @@ class Metrics:
             self._outputs.add(amount=outputs)
             self._changes.add(amount=changes)
 
-    def round_failed(self, *, cause: str, error: BaseException) -> None:  # noqa: ARG002 - the engine's words
+    def round_failed(self, *, cause: str, error: BaseException) -> None:  # noqa: ARG002 - the engine's
         """A round was given up: what its agents said is void."""
         self._all.drop()
         with self._all.lock:
@@ -199,7 +199,7 @@ class Metrics:
     def committed(self, offsets: _Offsets) -> None:
         """Offsets are committed; `lag` tells how far they are from the end."""
 
-    def poisoned(self, record: _FromTopic, error: BaseException) -> None:  # noqa: ARG002 - the engine's words
+    def poisoned(self, record: _FromTopic, error: BaseException) -> None:  # noqa: ARG002 - the engine's
         """A record failed every attempt; the round that put it aside is committed."""
         kind = _kind_of(record.topic)
         with self._all.lock:
@@ -223,7 +223,7 @@ class Metrics:
         with self._all.lock:
             self._table_keys.set(table, str(partition), value=keys)
 
-    def stopped(self, exit_code: int, error: BaseException | None) -> None:  # noqa: ARG002 - the engine's words
+    def stopped(self, exit_code: int, error: BaseException | None) -> None:  # noqa: ARG002 - the engine's
         """The engine has stopped: what was not committed is void."""
         self._all.drop()
 
