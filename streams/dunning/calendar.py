@@ -55,12 +55,6 @@ def next_contact_time(moment: datetime, zone: tzinfo, policy: Policy) -> datetim
     return today if today >= moment else contact_time(day + timedelta(days=1), zone, policy)
 
 
-def add_local(moment: datetime, duration: timedelta, zone: tzinfo) -> datetime:
-    """The moment so much later (UTC), whole days by the customer's calendar: across DST the hour stays."""
-    days = timedelta(days=duration.days)
-    return (moment.astimezone(zone) + days).astimezone(UTC) + (duration - days)
-
-
 def local_day(moment: datetime, zone: tzinfo) -> date:
     """The customer's calendar day at the moment."""
     return moment.astimezone(zone).date()

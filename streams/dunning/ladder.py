@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta, tzinfo
 
-from streams.dunning.calendar import add_local, contact_time, local_day, next_contact_time
+from streams.dunning.calendar import contact_time, local_day, next_contact_time
 from streams.dunning.policy import Campaign, Policy, Step
 from streams.dunning.state import Case, CustomerState, hold_end
 
@@ -84,8 +84,8 @@ def next_notification_due(state: CustomerState, case: Case, zone: tzinfo, policy
 def suspension_due(state: CustomerState, case: Case, zone: tzinfo, policy: Policy) -> datetime | None:
     """When the gate of the suspension is next tried (UTC); None if not before something else happens.
 
-    Not before the final notice has been dealt with, nor before it is as old as the policy says: so a late
-    final notice moves the suspension.
+    Not before the final notice has been dealt with, nor before it is as old as the policy says. By the hour:
+    a late notice moves the suspension, and where the clocks go forward in between, it comes an hour later.
     """
     step = suspend_step(case, policy)
     if step is None or step.id in case.done:
@@ -95,7 +95,7 @@ def suspension_due(state: CustomerState, case: Case, zone: tzinfo, policy: Polic
         return None
     due = effective_due(state, case, step, zone, policy)
     if case.final_notice is not None:
-        due = max(due, add_local(case.final_notice.sent_at, policy.suspension.notice, zone))
+        due = max(due, case.final_notice.sent_at + policy.suspension.notice)
     if case.gate_at is not None:
         due = max(due, case.gate_at)
     return due

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from streams.dunning.calendar import add_local, local_day
+from streams.dunning.calendar import local_day
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
@@ -176,7 +176,7 @@ def suspension_named(turn: Turn, case: Case, debt: Debt) -> datetime:
     So a notice about a second case never names a later day than the one before it did.
     """
     policy = turn.policy
-    earliest = add_local(turn.clock, policy.suspension.notice, turn.zone)
+    earliest = turn.clock + policy.suspension.notice
     step = suspend_step(case, policy)
     if step is not None:
         earliest = max(earliest, nominal_due(case, step, turn.zone, policy))

@@ -197,7 +197,7 @@ class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         PositiveCount, Meta(description="Channels that they take, as far as so many are live.")
     ] = 2
     notice: Annotated[
-        timedelta, Meta(description="The final notice is at least so old; whole days by the local calendar.")
+        timedelta, Meta(description="The final notice is at least so old, by the hour: P7D are 168 hours.")
     ] = timedelta(days=7)
     notice_valid_for: Annotated[timedelta, Meta(description="An older final notice is sent again first.")] = (
         timedelta(days=60)

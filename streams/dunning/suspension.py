@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from streams.dunning.calendar import add_local, contact_time, local_day
+from streams.dunning.calendar import contact_time, local_day
 from streams.dunning.channels import live_channels
 from streams.dunning.commands import (
     AccountCommand,
@@ -62,7 +62,7 @@ def missing_for_suspension(turn: Turn, case: Case) -> tuple[Missing, ...]:
     if notice is None:
         missing.append(Missing.FINAL_NOTICE)
     else:
-        if turn.clock < add_local(notice.sent_at, gate.notice, turn.zone):
+        if turn.clock - notice.sent_at < gate.notice:
             missing.append(Missing.FINAL_NOTICE_AGE)
         if not any(contact.command_id in notice.command_ids for contact in contacts):
             missing.append(Missing.FINAL_NOTICE_DELIVERED)

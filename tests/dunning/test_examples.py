@@ -151,5 +151,5 @@ def test_a_final_notice_that_an_outage_delayed_moves_the_suspension(customer: Cu
     notices = [command for command in customer.sent if command.step_id == "d53_final_notice"]
     assert {command.decided_at for command in notices} == {local("2026-03-07 12:00")}
     assert {command.variables["suspension_date"] for command in notices} == {"2026-03-14"}
-    # The clocks went forward in between: seven days keep the local hour.
-    assert customer.deeds == [("suspend", "sub-1", local("2026-03-14 12:00"))]
+    # Seven days are 168 hours: the clocks went forward in between.
+    assert customer.deeds == [("suspend", "sub-1", local("2026-03-14 13:00"))]
