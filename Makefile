@@ -18,7 +18,7 @@ CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run worker test check bench format lock clean
+.PHONY: help run worker test chaos check bench format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ worker: $(READY) ## run one worker with the settings of DUNNING_*
 
 test: $(READY) ## all tests, with a Kafka of their own on a free port
 	@exec $(BIN)/pytest $(ARGS)
+
+chaos: $(READY) ## kill, stop, starve and crowd real workers on a real Kafka; prints a verdict and its seed
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 check: $(READY) ## lint, formatting, types, the rooms' one-way imports, schemas and generated docs
 	$(BIN)/ruff check
