@@ -35,7 +35,7 @@ worker: $(READY) ## run one worker with the settings of DUNNING_*
 test: $(READY) ## all tests, with a Kafka of their own on a free port
 	@exec $(BIN)/pytest $(ARGS)
 
-chaos: $(READY) ## kill, stop, starve and crowd real workers on a real Kafka; prints a verdict and its seed
+chaos: $(READY) ## kill -9, zombies, broken brokers, full disks and a soak, on a Kafka of its own
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 check: $(READY) ## lint, formatting, types, the rooms' one-way imports, schemas and generated docs
