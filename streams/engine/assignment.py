@@ -19,11 +19,12 @@ anew.
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from streams.engine.clients import Cluster, CommittedOffset, InputConsumer, Offload
-from streams.engine.errors import InternalError
+from streams.engine.errors import BrokerError, InternalError, SeekRefusedError
 from streams.engine.observer import Observer
 from streams.engine.partitions import TableSet
 from streams.engine.progress import Progress
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 # Asked again and again between polls, so that waiting for stability never stops polling.
 _COMMITTED_SECONDS = 1.0
 _UNSTABLE_PAUSE_SECONDS = 0.05
+# So long may a partition refuse to be positioned, polls between the tries.
+_SEEKS_SECONDS = 60.0
 
 
 class Assignment:
@@ -86,6 +89,7 @@ class Assignment:
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._restored: list[int] = []
         self._starts: dict[TopicPartition, int] = {}
+        self._refused_since: float | None = None
         self._cancelled = False
         self._preparing: asyncio.Task[None] | None = None
 
@@ -103,6 +107,7 @@ class Assignment:
         self.reached.clear()
         self.committed.clear()
         self._restored.clear()
+        self._refused_since = None
         self._assigned = assigned or frozenset()
         numbers = frozenset(each.partition for each in self._assigned)
         self._progress.assigned, self._progress.ready = numbers, frozenset()
@@ -129,7 +134,12 @@ class Assignment:
         while self._restored:
             number = self._restored.pop()
             starts = {each: self._starts[each] for each in self._starts if each.partition == number}
-            await self._offload(partial(self._start, starts))
+            try:
+                await self._offload(partial(self._start, starts))
+            except SeekRefusedError as error:
+                self._try_again(number, error)
+                return
+            self._refused_since = None
             self.read.update(starts)
             self.reached.update(starts)
             self.committed.update(starts)
@@ -137,6 +147,13 @@ class Assignment:
             self._progress.ready = frozenset(self.ready)
             self._progress.mark()
             self._observer.ready(number)
+
+    def _try_again(self, number: int, error: SeekRefusedError) -> None:
+        """The partition stays paused, and comes up again after the next poll."""
+        self._restored.append(number)
+        self._refused_since = self._refused_since or time.monotonic()
+        if time.monotonic() - self._refused_since > _SEEKS_SECONDS:
+            raise BrokerError("positioning the inputs", str(error)) from error
 
     def lags(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Records not yet committed, by input; safe to call from another thread.

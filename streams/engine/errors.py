@@ -22,6 +22,7 @@ __all__ = [
     "PoisonError",
     "RejectedOutputError",
     "RetryableError",
+    "SeekRefusedError",
     "StoreError",
     "StuckError",
     "TopicMissingError",
@@ -85,6 +86,20 @@ class MembershipLostError(RetryableError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the consumer group is in another generation: {reason}; the round is dropped")
+        self.reason = reason
+
+
+class SeekRefusedError(RetryableError):
+    """A partition that was just assigned cannot be positioned yet: poll, and try again.
+
+    Attributes:
+        partition: which.
+        reason: the client's word for it.
+    """
+
+    def __init__(self, partition: str, reason: str) -> None:
+        super().__init__(f"{partition} cannot be positioned yet: {reason}")
+        self.partition = partition
         self.reason = reason
 
 

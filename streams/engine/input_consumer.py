@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition as KafkaTopicPartition
 from streams.engine.clients import CommittedOffset, Poll
 from streams.engine.errors import (
     FencedError,
+    SeekRefusedError,
 )
 from streams.engine.librdkafka import FATAL, client_properties, fatal
 from streams.engine.record import Record, TopicPartition
@@ -20,8 +21,8 @@ __all__ = ["LibrdkafkaConsumer"]
 
 logger = logging.getLogger(__name__)
 
-# How long a fresh assignment may refuse a seek before that is a defect.
-_SEEK_SECONDS = 10.0
+# How long a fresh assignment may refuse a seek before the group has to be served again.
+_SEEK_SECONDS = 0.5
 
 
 class LibrdkafkaConsumer:
@@ -105,7 +106,7 @@ class LibrdkafkaConsumer:
         return found
 
     def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Seek; a fresh assignment refuses that for a moment."""
+        """Seek; a fresh assignment refuses that for a moment, and sometimes until it has been polled."""
         give_up = time.monotonic() + _SEEK_SECONDS
         for partition, offset in offsets.items():
             while True:
@@ -114,8 +115,10 @@ class LibrdkafkaConsumer:
                     break
                 except KafkaException as error:
                     cause = error.args[0]
-                    if cause.code() != KafkaError._STATE or time.monotonic() > give_up:  # noqa: SLF001
+                    if cause.code() != KafkaError._STATE:  # noqa: SLF001
                         raise fatal(self._settings, f"seeking in {partition}", cause) from error
+                    if time.monotonic() > give_up:
+                        raise SeekRefusedError(str(TopicPartition(*partition)), cause.str()) from error
                     time.sleep(0.005)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:

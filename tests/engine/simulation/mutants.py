@@ -198,7 +198,7 @@ def records_of_a_rebalancing_poll(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Poll, "rebalanced", property(lambda self: self.assigned is not None))
 
 
-# By name; those that issue 4 asks for come first.
+# By name; the first six are the classic mistakes.
 MUTANTS: Mapping[str, Mutant] = {
     "no rewind after a rebalance inside a poll": no_rewind,
     "offsets outside the transaction": offsets_outside_the_transaction,
