@@ -173,9 +173,8 @@ class Deployment:
             try:
                 return self.lag() == 0
             except KafkaException as error:
-                # The leader of a partition that was just made may not answer for it yet.
-                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
-                    raise
+                # A broker or a topic that is new finds its coordinator and its leaders by and by.
+                assert not error.args[0].fatal(), error
                 return False
 
         wait_for(done, "all inputs are committed", seconds)
