@@ -1,6 +1,5 @@
 """Saying sorry for a suspension that a payment already made should have prevented."""
 
-from streams.dunning.calendar import window_opening
 from streams.dunning.channels import any_hour_channel
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.notices import Notice, send
@@ -32,7 +31,6 @@ def apologise(turn: Turn, case: Case) -> None:
             variables={},
             policy_version=case.policy_version,
             case_ids=(case.case_id,),
-            send_after=window_opening(channel, turn.clock, turn.zone, turn.state.profile, turn.policy),
         ),
     )
     turn.say(

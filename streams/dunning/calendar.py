@@ -97,3 +97,14 @@ def window_opening(
             return opening
     message = f"the window of {channel} never opens"
     raise ValueError(message)
+
+
+def window_closing(
+    channel: Channel, moment: datetime, zone: tzinfo, profile: Profile | None, policy: Policy
+) -> datetime | None:
+    """When the channel's window that is open at the moment closes (UTC); None if it has no hours."""
+    window = policy.windows.get(channel)
+    if window is None:
+        return None
+    _, closes = _hours(window, profile)
+    return datetime.combine(local_day(moment, zone), closes, zone).astimezone(UTC)

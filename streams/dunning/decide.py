@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from streams.dunning.calendar import zone_of
-from streams.dunning.cases import hold_for_new_card, past_steps
+from streams.dunning.cards import card_expiring, card_updated
+from streams.dunning.cases import past_steps
 from streams.dunning.commands import (
     Command,
     DecisionRecord,
@@ -48,8 +49,6 @@ from streams.dunning.payments import (
     subscription_cancelled,
 )
 from streams.dunning.plans import (
-    card_expiring,
-    card_replaced,
     next_reminder_due,
     renewal_upcoming,
     subscription_changed,
@@ -190,13 +189,6 @@ def _next_due(turn: Turn) -> datetime | None:
     return min(dues, default=None)
 
 
-def _card_updated(turn: Turn, event: CardUpdated) -> None:
-    card_replaced(turn, event)
-    for case in turn.state.cases:
-        hold_for_new_card(turn, case, event.occurred_at)
-    turn.say(Outcome.RECORDED, ReasonCode.CARD_UPDATED)
-
-
 def _customer_profile(turn: Turn, event: CustomerProfile) -> None:
     """The newest profile counts. Somebody who has become exempt is not left suspended."""
     known = turn.state.profile
@@ -241,7 +233,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     CardExpiring: card_expiring,
     RenewalUpcoming: renewal_upcoming,
     PaymentRecovered: payment_recovered,
-    CardUpdated: _card_updated,
+    CardUpdated: card_updated,
     SubscriptionCancelled: subscription_cancelled,
     SubscriptionChanged: subscription_changed,
     InvoiceClosed: invoice_closed,

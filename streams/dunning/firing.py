@@ -179,6 +179,17 @@ def _through(
 ) -> None:
     """Say why a message does not go out at all, and be through with it."""
     _done(turn, candidate, sent=False)
+    _say_suppressed(turn, candidate, reason, channel=channel, command_id=command_id)
+
+
+def _say_suppressed(
+    turn: Turn,
+    candidate: Candidate,
+    reason: ReasonCode,
+    *,
+    channel: Channel | None,
+    command_id: str | None = None,
+) -> None:
     turn.say(
         Outcome.SUPPRESSED,
         reason,
@@ -243,6 +254,11 @@ def _send(
     command_ids: list[str] = []
     plan = None if candidate.plan_id is None else turn.state.plan(candidate.plan_id)
     for channel in channels:
+        # The first is open now; a further one may have to wait, and a plan may be over by then.
+        opening = window_opening(channel, turn.clock, turn.zone, turn.state.profile, turn.policy)
+        if plan is not None and opening >= plan.ends_at:
+            _say_suppressed(turn, candidate, ReasonCode.TOO_LATE, channel=channel)
+            continue
         if case is not None and debt is not None:
             notice = _debt_notice(turn, candidate, case, debt, channel)
         else:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from streams.dunning.calendar import local_day
+from streams.dunning.calendar import local_day, window_closing, window_opening
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
@@ -33,18 +33,28 @@ class Notice(Struct, frozen=True, kw_only=True):
     invoices: tuple[InvoiceLine, ...] = ()
     currency: str | None = None
     ends_at: datetime | None = None
-    send_after: datetime | None = None
     retry: bool = False
     purpose: Literal["transactional", "marketing"] = "transactional"
 
 
 def send(turn: Turn, notice: Notice) -> NotificationCommand:
-    """Emit the command for a notice and remember the contact."""
+    """Emit the command for a notice and remember the contact.
+
+    By a channel with hours it waits for them, and is void when they end: a sender that keeps to `send_after`
+    and `expires_at` never rings at night, whatever it knows of hours.
+    """
     state, policy = turn.state, turn.policy
-    send_after = notice.send_after or turn.clock
-    expires_at = send_after + policy.command_validity
-    if notice.ends_at is not None and notice.ends_at < expires_at:
-        expires_at = notice.ends_at
+    channel, profile = notice.channel, state.profile
+    send_after = window_opening(channel, turn.clock, turn.zone, profile, policy)
+    expires_at = min(
+        end
+        for end in (
+            send_after + policy.command_validity,
+            window_closing(channel, send_after, turn.zone, profile, policy),
+            notice.ends_at,
+        )
+        if end is not None
+    )
     command = NotificationCommand(
         command_id=named(
             state.customer_id,

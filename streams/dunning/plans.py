@@ -1,22 +1,16 @@
 """Plans: the reminders before a card expires or a subscription renews."""
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec.structs import replace
 
 from streams.dunning.calendar import contact_time, local_day, next_contact_time
 from streams.dunning.commands import Outcome, ReasonCode
-from streams.dunning.events import (
-    CardExpiring,
-    CardUpdated,
-    PaymentRecovered,
-    RenewalUpcoming,
-    SubscriptionChanged,
-)
+from streams.dunning.events import PaymentRecovered, RenewalUpcoming, SubscriptionChanged
 from streams.dunning.identity import named
 from streams.dunning.policy import Policy, Reminder
-from streams.dunning.state import CardUpdate, Plan, PlanKind
+from streams.dunning.state import Plan, PlanKind
 from streams.dunning.turn import Turn
 
 
@@ -36,11 +30,12 @@ def reminders_of(plan: Plan, policy: Policy) -> tuple[Reminder, ...]:
 def last_day(plan: Plan, zone: tzinfo) -> date:
     """The local day that reminders are counted back from: the card's last, or that of the renewal."""
     if plan.kind is PlanKind.CARD:
-        return _last_day_of(int(plan.variables["exp_year"]), int(plan.variables["exp_month"]))
+        return last_day_of_month(int(plan.variables["exp_year"]), int(plan.variables["exp_month"]))
     return local_day(plan.ends_at, zone)
 
 
-def _last_day_of(year: int, month: int) -> date:
+def last_day_of_month(year: int, month: int) -> date:
+    """A card is valid until the end of it."""
     return date(year, month, monthrange(year, month)[1])
 
 
@@ -88,43 +83,6 @@ def plan_variables(turn: Turn, plan: Plan) -> dict[str, str]:
     return variables
 
 
-def card_expiring(turn: Turn, event: CardExpiring) -> None:
-    """Plan the reminders for a card, unless it has been replaced or has expired."""
-    card, state = event.card, turn.state
-    update = state.card_update
-    if update is not None and update.at >= event.occurred_at and update.card != card:
-        turn.say(Outcome.IGNORED, ReasonCode.CARD_REPLACED)
-        return
-    ends_on = _last_day_of(card.exp_year, card.exp_month) + timedelta(days=1)
-    ends_at = datetime.combine(ends_on, time(), turn.zone).astimezone(UTC)
-    if ends_at <= turn.clock:
-        turn.say(Outcome.IGNORED, ReasonCode.TOO_LATE)
-        return
-    _keep(
-        turn,
-        Plan(
-            plan_id=named(state.customer_id, "plan", PlanKind.CARD, card.payment_method_id, event.event_id),
-            kind=PlanKind.CARD,
-            subject_id=card.payment_method_id,
-            as_of=event.occurred_at,
-            opened_at=turn.clock,
-            ends_at=ends_at,
-            policy_version=turn.policy.version,
-            variables={
-                "card_brand": card.brand,
-                "card_last4": card.last4,
-                "exp_month": str(card.exp_month),
-                "exp_year": str(card.exp_year),
-            },
-            subscription_ids=tuple(
-                each for each in event.subscription_ids if each not in state.cancelled_subscriptions
-            ),
-        ),
-        ReasonCode.CARD_EXPIRING,
-        replaced=ReasonCode.CARD_REPLACED,
-    )
-
-
 def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
     """Plan the reminders for a renewal; one at another date replaces the plan for the old date."""
     state = turn.state
@@ -146,7 +104,7 @@ def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
         variables["trial_ends"] = "true"
         if event.trial_days is not None:
             variables["trial_days"] = str(event.trial_days)
-    _keep(
+    keep_plan(
         turn,
         Plan(
             plan_id=named(
@@ -170,7 +128,7 @@ def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
     )
 
 
-def _keep(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) -> None:
+def keep_plan(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) -> None:
     """Keep the newest word about the plan's subject; what was sent for the same end stays sent."""
     standing = next(
         (each for each in turn.state.plans if each.kind is plan.kind and each.subject_id == plan.subject_id),
@@ -213,22 +171,6 @@ def end_plan(turn: Turn, plan: Plan, reason: ReasonCode) -> None:
         turn.say(Outcome.CANCELLED, reason, plan_id=plan.plan_id, step_id=reminder.id)
     turn.drop_plan(plan)
     turn.say(Outcome.CLOSED, reason, plan_id=plan.plan_id)
-
-
-def card_replaced(turn: Turn, event: CardUpdated) -> None:
-    """A new card is on file: nobody is reminded of an older one any more."""
-    state = turn.state
-    if state.card_update is not None and state.card_update.at > event.occurred_at:
-        return
-    turn.state = replace(state, card_update=CardUpdate(at=event.occurred_at, card=event.card))
-    for plan in state.plans:
-        same = (
-            plan.subject_id == event.card.payment_method_id
-            and plan.variables.get("exp_month") == str(event.card.exp_month)
-            and plan.variables.get("exp_year") == str(event.card.exp_year)
-        )
-        if plan.kind is PlanKind.CARD and plan.as_of <= event.occurred_at and not same:
-            end_plan(turn, plan, ReasonCode.CARD_REPLACED)
 
 
 def renewal_paid(turn: Turn, event: PaymentRecovered) -> bool:

@@ -222,6 +222,7 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cases: Annotated[PositiveCount, Meta(description="Live ones.")] = 32
     plans: Annotated[PositiveCount, Meta(description="Cards and renewals that are reminded of.")] = 32
     disputes: Annotated[PositiveCount, Meta(description="Invoices in dispute, and decided ones.")] = 32
+    card_updates: Annotated[PositiveCount, Meta(description="Cards put on file or renewed.")] = 8
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -228,14 +228,19 @@ class ChannelStatus(Struct, frozen=True, array_like=True):
 
 
 class CardUpdate(Struct, frozen=True, array_like=True):
-    """The newest card on file, and since when."""
+    """A card put on file or renewed. `replaced` is the id of the card that it stands for, if known."""
 
     at: datetime
     card: Card
+    source: str = "customer"
+    replaced: str | None = None
 
 
 class CustomerState(Struct, frozen=True, array_like=True):
-    """All that is kept of one customer. `next_due` is when a tick next has something to do (UTC)."""
+    """All that is kept of one customer. `next_due` is when a tick next has something to do (UTC).
+
+    `card_update` is of earlier releases, which kept one; now it is `card_updates`.
+    """
 
     customer_id: str
     clock: datetime
@@ -254,6 +259,7 @@ class CustomerState(Struct, frozen=True, array_like=True):
     cancelled_subscriptions: tuple[str, ...] = ()
     card_update: CardUpdate | None = None
     event_ids: tuple[bytes, ...] = ()
+    card_updates: tuple[CardUpdate, ...] = ()
 
     def case(self, case_id: str) -> Case | None:
         """The live case of that id."""

@@ -4,10 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from streams.dunning import decide
 from streams.dunning.commands import Outcome, ReasonCode
-from streams.dunning.events import Card, FeedbackKind
+from streams.dunning.events import Card, CardExpiring, FeedbackKind
 from tests.dunning.customer import Customer, care, local, utc
+from tests.strategies import CUSTOMER
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -89,6 +92,107 @@ def test_a_card_that_was_replaced_before_the_warning_arrived_is_not_spoken_of(cu
 
     assert customer.commands == []
     assert customer.said(Outcome.IGNORED, ReasonCode.CARD_REPLACED)
+
+
+# Several cards on file.
+
+
+def test_a_new_card_ends_the_reminders_of_one_card_only(customer: Customer) -> None:
+    customer.card_expiring(utc("2026-01-01 00:00"), card(4, 2026, "pm-later"))
+    customer.card_expiring(utc("2026-01-01 00:00"), card(3, 2026, "pm-sooner"))
+    customer.card_updated(utc("2026-01-05 00:00"), card(9, 2030, "pm-new"))
+
+    (plan,) = customer.state.plans
+    assert plan.subject_id == "pm-later"
+    assert customer.said(Outcome.CLOSED, ReasonCode.CARD_REPLACED)
+
+
+def test_a_new_card_stands_for_one_that_pays_for_something(customer: Customer) -> None:
+    customer.card_expiring(utc("2026-01-01 00:00"), card(3, 2026, "pm-unused"), subscriptions=())
+    customer.card_expiring(utc("2026-01-01 00:00"), card(4, 2026, "pm-used"))
+    customer.card_updated(utc("2026-01-05 00:00"), card(9, 2030, "pm-new"))
+
+    assert [plan.subject_id for plan in customer.state.plans] == ["pm-unused"]
+
+
+def test_a_card_renewed_under_its_id_leaves_the_others_alone(customer: Customer) -> None:
+    customer.card_expiring(utc("2026-01-01 00:00"), card(3, 2026, "pm-1"))
+    customer.card_expiring(utc("2026-01-01 00:00"), card(4, 2026, "pm-2"))
+    customer.card_updated(utc("2026-01-05 00:00"), card(4, 2030, "pm-2"), source="account_updater")
+
+    assert [plan.subject_id for plan in customer.state.plans] == ["pm-1"]
+
+
+def test_a_card_made_the_default_again_replaces_none(customer: Customer) -> None:
+    customer.card_expiring(utc("2026-01-01 00:00"), card(3, 2026, "pm-1"))
+    customer.card_expiring(utc("2026-01-01 00:00"), card(4, 2026, "pm-2"))
+    customer.card_updated(utc("2026-01-05 00:00"), card(4, 2026, "pm-2"))
+
+    assert len(customer.state.plans) == 2
+
+
+def test_the_account_updater_renews_a_card_of_the_same_brand(customer: Customer) -> None:
+    other = replace(card(3, 2026, "pm-other"), brand="mastercard")
+    customer.card_expiring(utc("2026-01-01 00:00"), other)
+    customer.card_expiring(utc("2026-01-01 00:00"), card(4, 2026, "pm-visa"))
+    customer.card_updated(utc("2026-01-05 00:00"), card(9, 2030, "pm-new"), source="account_updater")
+
+    assert [plan.subject_id for plan in customer.state.plans] == ["pm-other"]
+
+
+def test_one_new_card_stands_for_one_card_heard_of_late_and_not_for_the_next(customer: Customer) -> None:
+    customer.card_updated(utc("2026-01-02 00:00"), card(9, 2030, "pm-new"))
+    for late in ("pm-1", "pm-1", "pm-2"):
+        customer.card_expiring(utc("2026-01-01 00:00"), card(3, 2026, late), arrives=utc("2026-01-03 00:00"))
+
+    assert [plan.subject_id for plan in customer.state.plans] == ["pm-2"]
+
+
+def test_each_cards_newest_update_is_remembered_up_to_the_policys_limit(customer: Customer) -> None:
+    for number in range(12):
+        at = utc("2026-01-02 00:00") + number * DAY
+        customer.card_updated(at, card(9, 2030, f"pm-{number % 10}"))
+    customer.card_expiring(utc("2026-01-01 00:00"), card(3, 2026, "pm-1"), arrives=utc("2026-01-15 00:00"))
+
+    assert [each.card.payment_method_id for each in customer.state.card_updates] == [
+        f"pm-{number}" for number in (4, 5, 6, 7, 8, 9, 0, 1)
+    ]
+    assert customer.state.plans == ()
+
+
+def test_the_one_update_that_an_earlier_release_kept_still_counts(customer: Customer) -> None:
+    customer.card_updated(utc("2026-01-02 00:00"), card(3, 2030))
+    (kept,) = customer.state.card_updates
+    earlier = replace(customer.state, card_update=kept, card_updates=())
+    decision = decide(
+        earlier,
+        CardExpiring(
+            event_id="late", occurred_at=utc("2026-01-01 00:00"), customer_id=CUSTOMER, card=card(3, 2026)
+        ),
+        utc("2026-01-03 00:00"),
+        customer.policy,
+    )
+
+    assert [each.reason for each in decision.reasons] == [ReasonCode.CARD_REPLACED]
+
+
+@pytest.mark.parametrize(
+    ("failed", "new", "source", "held"),
+    [
+        (card(3), card(3, 2030), "account_updater", True),
+        (card(3), card(9, 2030, "pm-2"), "account_updater", True),
+        (card(3), replace(card(9, 2030, "pm-2"), brand="mastercard"), "account_updater", False),
+        (card(3), replace(card(9, 2030, "pm-2"), brand="mastercard"), "customer", True),
+        (None, replace(card(9, 2030, "pm-2"), brand="mastercard"), "account_updater", True),
+    ],
+)
+def test_another_card_that_the_network_renews_holds_no_ladder(
+    customer: Customer, failed: Card | None, new: Card, source: str, *, held: bool
+) -> None:
+    customer.failed(utc("2026-01-01 15:00"), card=failed)
+    customer.card_updated(utc("2026-01-02 15:00"), new, source=source)
+
+    assert bool(customer.said(Outcome.HELD, ReasonCode.CARD_UPDATED)) is held
 
 
 def test_the_new_card_may_expire_in_its_turn(customer: Customer) -> None:

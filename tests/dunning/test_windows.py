@@ -185,3 +185,55 @@ def test_a_move_to_another_zone_moves_what_is_due() -> None:
     customer.until(D0 + 4 * DAY)
 
     assert customer.sent[1].decided_at == local("2026-01-09 09:00", "Asia/Tokyo")
+
+
+# How long a command is good for.
+
+
+@pytest.mark.parametrize(
+    ("channel", "more", "ends"),
+    [
+        (Channel.EMAIL, {}, "2026-01-07 10:00"),
+        (Channel.SMS, {}, "2026-01-05 21:00"),
+        (Channel.PHONE, {}, "2026-01-05 21:00"),
+        (Channel.SMS, {"country": "US", "region": "FL"}, "2026-01-05 20:00"),
+    ],
+)
+def test_what_rings_is_void_when_its_hours_end(channel: Channel, more: dict[str, str], ends: str) -> None:
+    customer = reached_only_by(channel, **more)
+    customer.failed(D0)
+
+    assert customer.sent[0].expires_at == local(ends)
+
+
+def test_a_further_channel_waits_for_its_own_hours() -> None:
+    policy = care().policy
+    notice = replace(policy.messages.new_card_failed, channels=(Channel.EMAIL, Channel.SMS))
+    customer = Customer(replace(policy, messages=replace(policy.messages, new_card_failed=notice)))
+    customer.profile(utc("2025-12-01 00:00"))
+    customer.failed(D0)
+    customer.card_updated(D0 + DAY)
+    night = local("2026-01-07 23:00")
+    customer.failed(night)
+
+    email, sms = customer.sent[-2:]
+    assert (email.channel, email.send_after) == (Channel.EMAIL, night)
+    assert (sms.channel, sms.send_after) == (Channel.SMS, local("2026-01-08 08:00"))
+    assert sms.expires_at == local("2026-01-08 21:00")
+
+
+def test_a_further_channel_that_opens_after_the_renewal_is_left_out() -> None:
+    policy = care().policy
+    reminders = tuple(
+        replace(each, channels=(Channel.EMAIL, Channel.SMS)) for each in policy.renewals.reminders
+    )
+    customer = Customer(
+        replace(policy, contact_hour="06:00", renewals=replace(policy.renewals, reminders=reminders))
+    )
+    customer.profile(utc("2025-12-01 00:00"))
+    customer.renewing(local("2026-01-05 05:00"), local("2026-01-05 07:00"))
+    customer.until(D0)
+
+    assert [command.channel for command in customer.sent] == [Channel.EMAIL]
+    (reason,) = customer.said(Outcome.SUPPRESSED, ReasonCode.TOO_LATE)
+    assert reason.channel is Channel.SMS
