@@ -19,12 +19,45 @@ class InvoiceLine(Struct, frozen=True, kw_only=True):
     first_failed_at: datetime
 
 
+class Factor(StrEnum):
+    """What a risk score is made of; the policy has a weight for each."""
+
+    FAILED_PAYMENTS = "failed_payments"
+    LATE_PAYMENTS = "late_payments"
+    DAYS_LATE = "days_late"
+    DOWNGRADES = "downgrades"
+    ENGAGEMENT = "engagement"
+    LAST_SEEN = "last_seen"
+    SATISFACTION = "satisfaction"
+    COMPLAINTS = "complaints"
+
+
+class RiskFactor(Struct, frozen=True):
+    """What one factor adds to a risk score."""
+
+    factor: Factor
+    points: int
+
+
+class Risk(Struct, frozen=True):
+    """How likely a customer is to leave or not to pay: `score` from 0 to 100, and what made it.
+
+    The factors that add something, the weightiest first. Their points add up to the score, except where it
+    is cut at 100.
+    """
+
+    score: int
+    factors: tuple[RiskFactor, ...] = ()
+
+
 class NotificationCommand(Struct, frozen=True, kw_only=True, tag_field="type", tag="notification-command"):
     """Ask a customer. `command_id` names what it is for, so a consumer may drop one that it has seen.
 
     Valid from `send_after` (`decided_at` or later) to `expires_at`; void afterwards. `variables` are the raw
     values of the template (ISO dates, minor units); `subject` and `body` are rendered from them by the
-    policy's content in the customer's locale. `total_minor` adds up `invoices`, in `currency`.
+    policy's content in the customer's locale; `html_body` says the same as `body`, where the channel shows
+    HTML. `total_minor` adds up `invoices`, in `currency`. `segment`, `tone` and `risk` are those of the
+    customer when it was decided.
     """
 
     command_id: str
@@ -35,12 +68,16 @@ class NotificationCommand(Struct, frozen=True, kw_only=True, tag_field="type", t
     purpose: Literal["transactional", "marketing"] = "transactional"
     subject: str | None = None
     body: str = ""
+    html_body: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     invoices: tuple[InvoiceLine, ...] = ()
     total_minor: int | None = None
     currency: str | None = None
     offer: str | None = None
     experiment_arms: dict[str, str] = field(default_factory=dict)
+    segment: str | None = None
+    tone: str | None = None
+    risk: Risk | None = None
     case_id: str | None = None
     plan_id: str | None = None
     step_id: str
@@ -88,6 +125,7 @@ class Outcome(StrEnum):
     BLOCKED = "blocked"
     REVIEWED = "reviewed"
     RECORDED = "recorded"
+    WARNED = "warned"
 
 
 class ReasonCode(StrEnum):
@@ -159,6 +197,24 @@ class ReasonCode(StrEnum):
     ANCHOR_MOVED = "anchor_moved"
     STILL_OWED = "still_owed"
     POLICY_REPLACED = "policy_replaced"
+    # Offers, experiments and consent.
+    OFFER_NOT_ELIGIBLE = "offer_not_eligible"
+    OFFER_BUDGET_SPENT = "offer_budget_spent"
+    OFFER_CAP_REACHED = "offer_cap_reached"
+    NO_MARKETING_CONSENT = "no_marketing_consent"
+    OUTSIDE_MARKETING_WINDOW = "outside_marketing_window"
+    HOLDOUT = "holdout"
+    OPTED_OUT = "opted_out"
+    OPTED_IN = "opted_in"
+    # Answers, channels and risk.
+    REPLIED = "replied"
+    HOLD_FOR_REPLY = "hold_for_reply"
+    BROUGHT_FORWARD = "brought_forward"
+    SEGMENT_CHANGED = "segment_changed"
+    # What billing should know, and what is kept.
+    RETRY_BUDGET_EXCEEDED = "retry_budget_exceeded"
+    RETRY_FORBIDDEN = "retry_forbidden"
+    STATE_DROPPED = "state_dropped"
 
 
 class Missing(StrEnum):
@@ -179,7 +235,8 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One outcome and why; the identifiers say of what.
 
     `until` is when it is looked at again (UTC). `linked_case_id` is the case whose payment was reversed, if
-    one opens for that.
+    one opens for that. `offer` and `experiment` are named where it is about one. An outcome `warned` says
+    what somebody else should mend, and stops nothing.
     """
 
     outcome: Outcome
@@ -193,6 +250,8 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None = None
     missing: tuple[Missing, ...] = ()
     linked_case_id: str | None = None
+    offer: str | None = None
+    experiment: str | None = None
 
 
 class InputReference(Struct, frozen=True, kw_only=True):
@@ -206,11 +265,17 @@ class InputReference(Struct, frozen=True, kw_only=True):
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True, tag_field="type", tag="decision"):
-    """The reasons for what one input did, and did not do, to one customer."""
+    """The reasons for what one input did, and did not do, to one customer.
+
+    `segment`, `risk` and `experiment_arms` are those of the customer after it.
+    """
 
     decision_id: str
     customer_id: str
     input: InputReference
     decided_at: datetime
     policy_version: str
+    segment: str | None = None
+    risk: Risk | None = None
+    experiment_arms: dict[str, str] = field(default_factory=dict)
     outcomes: tuple[Reason, ...]

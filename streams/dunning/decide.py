@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from streams.dunning.calendar import zone_of
@@ -20,6 +20,7 @@ from streams.dunning.commands import (
     Outcome,
     Reason,
     ReasonCode,
+    Risk,
 )
 from streams.dunning.events import (
     CardExpiring,
@@ -69,6 +70,9 @@ class Decision(Struct, frozen=True):
     clock: datetime
     commands: tuple[Command, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    segment: str | None = None
+    risk: Risk | None = None
+    experiment_arms: dict[str, str] = field(default_factory=dict)
 
 
 def decide(state: CustomerState | None, event: Input, clock: datetime, policy: Policy) -> Decision:
@@ -111,6 +115,9 @@ def decision_record(decision: Decision, reference: InputReference, policy: Polic
         input=reference,
         decided_at=decision.clock,
         policy_version=policy.version,
+        segment=decision.segment,
+        risk=decision.risk,
+        experiment_arms=decision.experiment_arms,
         outcomes=decision.reasons,
     )
 
@@ -204,6 +211,14 @@ def _customer_profile(turn: Turn, event: CustomerProfile) -> None:
         region=event.region,
         channels=event.channels,
         exempt=event.exempt,
+        customer_since=event.customer_since,
+        marketing_consent=event.marketing_consent,
+        preferred_channel=event.preferred_channel,
+        segments=_tags(event.segments, turn.policy),
+        engagement=event.engagement,
+        last_seen_at=event.last_seen_at,
+        satisfaction=event.satisfaction,
+        seasonal_tags=_tags(event.seasonal_tags, turn.policy),
     )
     turn.state = replace(turn.state, profile=profile)
     turn.zone = zone_of(profile, turn.policy)
@@ -213,6 +228,13 @@ def _customer_profile(turn: Turn, event: CustomerProfile) -> None:
             turn.put_case(replace(case, epoch=case.epoch + 1))
         if was_exempt and not event.exempt:
             _resume_suspension(turn, case.case_id)
+
+
+def _tags(tags: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    """The first tags, as many as are kept; one that is longer than any that is kept is none."""
+    memory = policy.memory
+    kept = dict.fromkeys(tag for tag in tags if len(tag) <= memory.tag_characters)
+    return tuple(kept)[: memory.tags]
 
 
 def _resume_suspension(turn: Turn, case_id: str) -> None:

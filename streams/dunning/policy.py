@@ -223,6 +223,10 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     plans: Annotated[PositiveCount, Meta(description="Cards and renewals that are reminded of.")] = 32
     disputes: Annotated[PositiveCount, Meta(description="Invoices in dispute, and decided ones.")] = 32
     card_updates: Annotated[PositiveCount, Meta(description="Cards put on file or renewed.")] = 8
+    tags: Annotated[
+        PositiveCount, Meta(description="Of a profile's segments, and of its seasonal tags: the first ones.")
+    ] = 16
+    tag_characters: Annotated[PositiveCount, Meta(description="A longer tag is not kept.")] = 40
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,10 @@ from streams.dunning.policy import DeclineClass, Policy, Priority
 
 
 class Profile(Struct, frozen=True, array_like=True):
-    """What of the customer's profile matters to a decision, as of `as_of`."""
+    """What of the customer's profile matters to a decision, as of `as_of`.
+
+    `segments` and `seasonal_tags` are the profile's free tags, as many as the policy's memory keeps.
+    """
 
     as_of: datetime
     timezone: str
@@ -24,6 +27,14 @@ class Profile(Struct, frozen=True, array_like=True):
     region: str | None
     channels: tuple[Channel, ...]
     exempt: bool
+    customer_since: datetime | None = None
+    marketing_consent: bool = False
+    preferred_channel: Channel | None = None
+    segments: tuple[str, ...] = ()
+    engagement: float | None = None
+    last_seen_at: datetime | None = None
+    satisfaction: int | None = None
+    seasonal_tags: tuple[str, ...] = ()
 
 
 class Invoice(Struct, frozen=True, array_like=True):

@@ -8,6 +8,7 @@ from msgspec import Struct
 from streams.dunning.commands import (
     AccountCommand,
     DecisionRecord,
+    Factor,
     InputReference,
     InvoiceLine,
     Missing,
@@ -15,6 +16,8 @@ from streams.dunning.commands import (
     Outcome,
     Reason,
     ReasonCode,
+    Risk,
+    RiskFactor,
 )
 from streams.dunning.events import (
     Card,
@@ -54,6 +57,8 @@ _LINE = InvoiceLine(
     currency="EUR",
     first_failed_at=_at(3, 1, 6, 30),
 )
+
+_RISK = Risk(score=24, factors=(RiskFactor(Factor.FAILED_PAYMENTS, 16), RiskFactor(Factor.DOWNGRADES, 8)))
 
 _MESSAGES: tuple[Struct, ...] = (
     PaymentFailed(
@@ -180,7 +185,11 @@ _MESSAGES: tuple[Struct, ...] = (
         invoices=(_LINE,),
         total_minor=2_900,
         currency="EUR",
+        html_body="<p>Olá, o pagamento da fatura inv-2026-0301 (29,00 €) não foi aceite.</p>",
         experiment_arms={"subject-line": "plain"},
+        segment="loyal",
+        tone="supportive",
+        risk=_RISK,
         case_id=_CASE,
         step_id="d0-email",
         policy_version=_POLICY,
@@ -209,6 +218,9 @@ _MESSAGES: tuple[Struct, ...] = (
         ),
         decided_at=_at(4, 30),
         policy_version=_POLICY,
+        segment="loyal",
+        risk=_RISK,
+        experiment_arms={"subject-line": "plain"},
         outcomes=(
             Reason(
                 outcome=Outcome.BLOCKED,

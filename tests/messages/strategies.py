@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from streams.dunning.commands import DecisionRecord, InputReference, InvoiceLine, Reason
+from streams.dunning.commands import DecisionRecord, InputReference, InvoiceLine, Reason, Risk, RiskFactor
 from streams.dunning.events import Card, CustomerEvent
 from streams.messages.card_numbers import holds_card_number
 from streams.messages.currencies import MINOR_UNITS
@@ -43,6 +43,8 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "pay_url": identifiers.map(lambda path: f"https://pay.example/{path}"),
     "engagement": st.floats(0, 1),
     "satisfaction": st.integers(0, 10),
+    "score": st.integers(0, 100),
+    "points": st.integers(0, 100),
     "partition": st.integers(0, 2**31 - 1),
     "offset": st.integers(0, 2**63 - 1),
     "variables": maps,
@@ -85,7 +87,7 @@ def _field(name: str, type_: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
 STRUCTS = [topic.struct for topic in (*INPUTS, TICKS, *OUTPUTS) if topic.struct is not None]
 """Every struct that has a topic and a schema."""
 
-PARTS = [Card, InvoiceLine, Reason, InputReference]
+PARTS = [Card, InvoiceLine, Reason, InputReference, Risk, RiskFactor]
 """The structs within them."""
 
 events: st.SearchStrategy[CustomerEvent] = st.one_of(*(structs(kind) for kind in get_args(CustomerEvent)))
