@@ -66,6 +66,7 @@ class Report(NamedTuple):
     about: int
     promised_until: datetime | None
     scope: Any
+    text: str | None = None
 
 
 class Happening(NamedTuple):
@@ -216,6 +217,7 @@ def other_events(draw: st.DrawFn, event_id: str, at: datetime) -> CustomerEvent 
                 about=draw(st.integers(0, 5)),
                 promised_until=draw(st.none() | st.integers(0, 60).map(lambda days: at + days * DAY)),
                 scope=draw(st.sampled_from(["channel", "channel", "all"])),
+                text=draw(st.sampled_from([None, "STOP", "START", "What is this about?"])),
             )
         case "card":
             source: Any = draw(st.sampled_from(["customer", "account_updater"]))

@@ -36,6 +36,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     pending: Pending | None = None
     first_contact: bool = False
     escalation: bool = False
+    brought_forward: bool = False
     retry: bool = False
 
     @property
@@ -86,6 +87,7 @@ def due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
         case_id=case.case_id,
         first_contact=last.id == first.id,
         escalation=last.only_if == "no_response",
+        brought_forward=case.brought_forward is not None and case.brought_forward.step_id == last.id,
         retry=_is_retry(case.deferral, last.id),
     )
 

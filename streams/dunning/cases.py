@@ -186,6 +186,7 @@ def _restarted(case: Case, done: tuple[str, ...]) -> Case:
         final_notice=None,
         gate_at=None,
         blocked_since=None,
+        brought_forward=None,
     )
 
 

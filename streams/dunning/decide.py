@@ -22,6 +22,7 @@ from streams.dunning.commands import (
     ReasonCode,
     Risk,
 )
+from streams.dunning.consent import addresses_renewed
 from streams.dunning.events import (
     CardExpiring,
     CardUpdated,
@@ -55,7 +56,7 @@ from streams.dunning.plans import (
     subscription_changed,
 )
 from streams.dunning.policy import Policy
-from streams.dunning.state import CustomerState, Profile
+from streams.dunning.state import CustomerState, Profile, reply_hold_end
 from streams.dunning.suspension import release
 from streams.dunning.turn import Turn
 
@@ -191,7 +192,8 @@ def _next_due(turn: Turn) -> datetime | None:
             continue
         notification = next_notification_due(state, case, zone, policy)
         suspension = suspension_due(state, case, zone, policy)
-        dues.extend(due for due in (notification, suspension) if due is not None)
+        reply = reply_hold_end(case, policy)
+        dues.extend(due for due in (notification, suspension, reply) if due is not None)
     dues.extend(next_reminder_due(plan, zone, policy) for plan in state.plans)
     return min(dues, default=None)
 
@@ -221,6 +223,7 @@ def _customer_profile(turn: Turn, event: CustomerProfile) -> None:
         seasonal_tags=_tags(event.seasonal_tags, turn.policy),
     )
     turn.state = replace(turn.state, profile=profile)
+    addresses_renewed(turn, known, event)
     turn.zone = zone_of(profile, turn.policy)
     turn.say(Outcome.RECORDED, ReasonCode.PROFILE_UPDATED)
     for case in turn.state.cases:

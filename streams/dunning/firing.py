@@ -10,15 +10,22 @@ from msgspec.structs import replace
 from streams.dunning.budget import budget_opening
 from streams.dunning.calendar import contact_time, local_day, next_contact_time, window_opening
 from streams.dunning.candidates import Candidate, due_pending, due_reminder, due_step
-from streams.dunning.channels import reach
+from streams.dunning.channels import reach, usable_channels
 from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.conversation import hand_over_replies
 from streams.dunning.events import Channel
 from streams.dunning.ladder import responded_since_anchor
 from streams.dunning.notices import Debt, Notice, debt_lines, debt_of, debt_variables, send
 from streams.dunning.plans import plan_variables
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.state import Case, Contact, ContactStatus, Deferral, FinalNotice, Plan
-from streams.dunning.suspension import consider_suspensions, renew_final_notices
+from streams.dunning.suspension import (
+    channels_asked_for,
+    channels_tried,
+    consider_suspensions,
+    renew_final_notices,
+    review,
+)
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
 
@@ -37,6 +44,7 @@ def fire_at_once(turn: Turn) -> None:
 
 def fire(turn: Turn) -> None:
     """Send what is due at the clock, then try the suspensions that are due."""
+    hand_over_replies(turn)
     renew_final_notices(turn)
     found: list[Candidate] = []
     for case in turn.state.cases:
@@ -70,9 +78,11 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
         return
     channels = reach(turn, candidate.channels, candidate.case_id)
     if not channels:
-        _through(turn, candidate, ReasonCode.NO_LIVE_CHANNEL)
+        _unreachable(turn, candidate)
         return
     case = None if candidate.case_id is None else state.case(candidate.case_id)
+    if case is not None and candidate.priority is Priority.FINAL_NOTICE:
+        channels = _widened(turn, case, channels)
     if case is not None:
         calls = channels[0] is Channel.PHONE and candidate.priority is Priority.FAILURE
         if (candidate.escalation or calls) and responded_since_anchor(state, case):
@@ -95,6 +105,27 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
             _defer(turn, candidate, full[0], full[1], channels[0])
             return
     _send(turn, candidate, case, debt, channels)
+
+
+def _unreachable(turn: Turn, candidate: Candidate) -> None:
+    """Nothing can be sent: a person is asked to look at the case, rather than that it falls silent."""
+    _through(turn, candidate, ReasonCode.NO_LIVE_CHANNEL)
+    case = None if candidate.case_id is None else turn.state.case(candidate.case_id)
+    if case is not None:
+        review(turn, case, ReasonCode.NO_LIVE_CHANNEL, step_id=candidate.step_id)
+
+
+def _widened(turn: Turn, case: Case, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """A final notice by as many channels as the suspension's gate will ask for, so that it can be met.
+
+    Steps by another channel may have been held, superseded or bounced.
+    """
+    if not turn.policy.suspension.widen_notice:
+        return channels
+    tried = channels_tried(turn, case)
+    lacking = channels_asked_for(turn, case) - len(tried.union(channels))
+    unused = [each for each in usable_channels(turn, case) if each not in tried and each not in channels]
+    return (*channels, *unused[: max(0, lacking)])
 
 
 def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel) -> bool:
@@ -294,6 +325,8 @@ def _why(candidate: Candidate) -> ReasonCode:
         return ReasonCode.NEW_CARD_FAILED
     if candidate.kind is MessageKind.AUTHENTICATION:
         return ReasonCode.AUTHENTICATION_REQUIRED
+    if candidate.brought_forward:
+        return ReasonCode.BROUGHT_FORWARD
     return ReasonCode.FIRST_CONTACT if candidate.first_contact else ReasonCode.STEP_DUE
 
 

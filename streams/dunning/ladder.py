@@ -36,11 +36,16 @@ def suspend_step(case: Case, policy: Policy) -> Step | None:
 
 
 def nominal_due(case: Case, step: Step, zone: tzinfo, policy: Policy) -> datetime:
-    """When the anchor makes the step due (UTC): the first at once, the others at the contact hour."""
+    """When the anchor makes the step due (UTC): the first at once, the others at the contact hour.
+
+    A step that was brought forward is due when that says.
+    """
     if step.id == first_step(case, policy).id:
         return case.anchor
     day = local_day(case.anchor, zone) + timedelta(days=step.day)
-    return contact_time(day, zone, policy)
+    due = contact_time(day, zone, policy)
+    forward = case.brought_forward
+    return min(due, forward.due) if forward is not None and forward.step_id == step.id else due
 
 
 def effective_due(state: CustomerState, case: Case, step: Step, zone: tzinfo, policy: Policy) -> datetime:
@@ -75,8 +80,8 @@ def next_notification_due(state: CustomerState, case: Case, zone: tzinfo, policy
         due = effective_due(state, case, step, zone, policy)
         if earliest is None or due < earliest:
             earliest = due
-        # Without a deferral of this step, no later one can be due before it.
-        if case.deferral is None or case.deferral.step_id != step.id:
+        # Without a deferral of this step, no later one can be due before it, unless it was brought forward.
+        if case.brought_forward is None and (case.deferral is None or case.deferral.step_id != step.id):
             break
     return earliest
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from streams.dunning.events import Channel
+from streams.dunning.reply_words import ReplyWords
 
 StepId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Names the step in commands.")]
 TemplateName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="A template's name.")]
@@ -196,12 +197,35 @@ class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels: Annotated[
         PositiveCount, Meta(description="Channels that they take, as far as so many are live.")
     ] = 2
+    widen_notice: Annotated[
+        bool,
+        Meta(
+            description="Where a case has been spoken of by fewer channels than the gate asks for, the final "
+            "notice goes by further live ones as well."
+        ),
+    ] = True
     notice: Annotated[
         timedelta, Meta(description="The final notice is at least so old, by the hour: P7D are 168 hours.")
     ] = timedelta(days=7)
     notice_valid_for: Annotated[timedelta, Meta(description="An older final notice is sent again first.")] = (
         timedelta(days=60)
     )
+
+
+class BringForward(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A call that comes earlier than its step when what was written does not arrive."""
+
+    channels: Annotated[
+        tuple[Channel, ...],
+        Meta(description="When one of these fails, the case's next phone step is brought forward."),
+    ] = (Channel.EMAIL,)
+    reports: Annotated[
+        tuple[Literal["bounced_hard", "bounced_soft", "complained", "opted_out"], ...],
+        Meta(description="What counts as failing; of soft bounces, the one after the retry."),
+    ] = ("bounced_hard", "bounced_soft", "complained", "opted_out")
+    after: Annotated[
+        timedelta, Meta(description="The call is due at the first contact hour so long after the report.")
+    ] = timedelta(days=1)
 
 
 class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -256,6 +280,13 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longest_promise: Annotated[timedelta, Meta(description="A promise counts for so long at most.")] = (
         timedelta(days=45)
     )
+    hold_after_reply: Annotated[
+        timedelta,
+        Meta(
+            description="After a reply a case waits so long for a person or a promise; then it becomes a "
+            "review, and the ladder goes on."
+        ),
+    ] = timedelta(days=7)
     recent_response: Annotated[timedelta, Meta(description="A response postpones a suspension so long.")] = (
         timedelta(days=14)
     )
@@ -307,6 +338,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     windows: Annotated[
         dict[Channel, Window], Meta(description="A channel without one may be used at any hour.")
     ] = field(default_factory=dict)
+    bring_call_forward: BringForward = field(default_factory=BringForward)
+    reply_words: ReplyWords = field(default_factory=ReplyWords)
     budget: Budget = field(default_factory=Budget)
     priorities: Annotated[
         tuple[Priority, ...], Meta(description="Who goes first when not all fits the budget.")

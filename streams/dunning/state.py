@@ -78,12 +78,31 @@ class FinalNotice(Struct, frozen=True, array_like=True):
     command_ids: tuple[str, ...]
 
 
+class Conversation(Struct, frozen=True, array_like=True):
+    """What the customer has written about a case and nobody has dealt with: the first and the last reply.
+
+    `dealt_with_at` is when a person last spoke with them or a promise was made: it answers what came before.
+    """
+
+    first_reply_at: datetime | None = None
+    last_reply_at: datetime | None = None
+    dealt_with_at: datetime | None = None
+
+
+class BroughtForward(Struct, frozen=True, array_like=True):
+    """A step that is due earlier than its ladder says, since what was written did not arrive."""
+
+    step_id: str
+    due: datetime
+
+
 class Case(Struct, frozen=True, array_like=True):
     """One live dunning episode.
 
     `epoch` counts the moves of the anchor and `resends` the bounces: together they tell one occurrence of a
     step from another. `done` are the steps that this epoch is through with, sent or not. `ladder_from` is
     later than the first failure where the total reached the minimum later, or the failure arrived too late.
+    `reviewed` is of the gate's review, `reviewed_for` are the other reasons why a person was asked to look.
     """
 
     case_id: str
@@ -107,6 +126,9 @@ class Case(Struct, frozen=True, array_like=True):
     gate_at: datetime | None = None
     blocked_since: datetime | None = None
     reviewed: bool = False
+    conversation: Conversation | None = None
+    brought_forward: BroughtForward | None = None
+    reviewed_for: tuple[str, ...] = ()
 
     @property
     def anchor(self) -> datetime:
@@ -232,7 +254,7 @@ class Suspended(Struct, frozen=True, array_like=True):
 
 
 class ChannelStatus(Struct, frozen=True, array_like=True):
-    """A channel that feedback has ended or restored."""
+    """The customer's own word about a channel: opted out or in again, or complained."""
 
     alive: bool
     at: datetime
@@ -250,7 +272,8 @@ class CardUpdate(Struct, frozen=True, array_like=True):
 class CustomerState(Struct, frozen=True, array_like=True):
     """All that is kept of one customer. `next_due` is when a tick next has something to do (UTC).
 
-    `card_update` is of earlier releases, which kept one; now it is `card_updates`.
+    `card_update` is of earlier releases, which kept one; now it is `card_updates`. `failed_addresses` are the
+    channels whose address bounced for good, and when.
     """
 
     customer_id: str
@@ -271,6 +294,7 @@ class CustomerState(Struct, frozen=True, array_like=True):
     card_update: CardUpdate | None = None
     event_ids: tuple[bytes, ...] = ()
     card_updates: tuple[CardUpdate, ...] = ()
+    failed_addresses: dict[Channel, datetime] = field(default_factory=dict)
 
     def case(self, case_id: str) -> Case | None:
         """The live case of that id."""
@@ -287,13 +311,23 @@ class CustomerState(Struct, frozen=True, array_like=True):
 
 
 def hold_end(state: CustomerState, case: Case, policy: Policy) -> datetime | None:
-    """Until when the case's ladder waits for a card's next attempt or for a promise (UTC)."""
-    promise = None
+    """Until when the case's ladder waits for a card's next attempt, a promise, or a reply's answer (UTC)."""
+    held = case.held_until
     if state.promised_until is not None:
         promise = state.promised_until + policy.hold_after_promise
-    if case.held_until is None or (promise is not None and promise > case.held_until):
-        return promise
-    return case.held_until
+        held = promise if held is None or promise > held else held
+    if case.conversation is not None:
+        reply = reply_hold_end(case, policy)
+        held = reply if held is None or (reply is not None and reply > held) else held
+    return held
+
+
+def reply_hold_end(case: Case, policy: Policy) -> datetime | None:
+    """Until when the case waits at most for somebody to deal with a reply (UTC); None if none is waiting."""
+    talk = case.conversation
+    return (
+        None if talk is None or talk.first_reply_at is None else talk.first_reply_at + policy.hold_after_reply
+    )
 
 
 _encoder = msgspec.msgpack.Encoder()

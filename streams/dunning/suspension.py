@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from streams.dunning.calendar import contact_time, local_day
-from streams.dunning.channels import live_channels
+from streams.dunning.channels import live_channels, usable_channels
 from streams.dunning.commands import (
     AccountCommand,
     InvoiceLine,
@@ -55,8 +55,7 @@ def missing_for_suspension(turn: Turn, case: Case) -> tuple[Missing, ...]:
     ]
     if len(contacts) < gate.contacts:
         missing.append(Missing.DELIVERED_CONTACTS)
-    reachable = max(1, min(gate.channels, len(live_channels(turn))))
-    if len({contact.channel for contact in contacts}) < reachable:
+    if len({contact.channel for contact in contacts}) < channels_asked_for(turn, case):
         missing.append(Missing.DELIVERED_CHANNELS)
     notice = case.final_notice
     if notice is None:
@@ -77,6 +76,20 @@ def missing_for_suspension(turn: Turn, case: Case) -> tuple[Missing, ...]:
     if state.exempt:
         missing.append(Missing.NOT_EXEMPT)
     return tuple(missing)
+
+
+def channels_asked_for(turn: Turn, case: Case) -> int:
+    """By how many channels a case must have been spoken of: so many as the gate says, if they are usable."""
+    return max(1, min(turn.policy.suspension.channels, len(usable_channels(turn, case))))
+
+
+def channels_tried(turn: Turn, case: Case) -> set[Channel]:
+    """The channels by which the case has been spoken of, without a bounce."""
+    return {
+        contact.channel
+        for contact in turn.state.contacts
+        if case.case_id in contact.case_ids and contact.status is not ContactStatus.BOUNCED
+    }
 
 
 def _concerns(parked: Invoice | None, case: Case) -> bool:
@@ -135,7 +148,7 @@ def _consider(turn: Turn, case: Case) -> None:
     blocked_since = case.blocked_since or turn.clock
     if turn.clock - blocked_since >= turn.policy.review_after:
         turn.put_case(replace(case, done=through, reviewed=True, blocked_since=None))
-        if case.reviewed:
+        if case.reviewed or (ReasonCode.NO_LIVE_CHANNEL in case.reviewed_for and not live_channels(turn)):
             turn.say(
                 Outcome.SUPPRESSED,
                 ReasonCode.GATE_NOT_MET,
@@ -164,6 +177,19 @@ def _consider(turn: Turn, case: Case) -> None:
         missing=missing,
         until=again,
     )
+
+
+def review(
+    turn: Turn, case: Case, reason: ReasonCode, *, step_id: str | None = None, occurrence: str | None = None
+) -> None:
+    """Have a person look at a case, once for each reason, or for each `occurrence` of it."""
+    if turn.state.exempt or (occurrence is None and reason in case.reviewed_for):
+        return
+    reasons = tuple(dict.fromkeys((*case.reviewed_for, str(reason))))
+    turn.put_case(replace(case, reviewed_for=reasons))
+    named_by = str(reason) if occurrence is None else f"{reason} {occurrence}"
+    command = _command(turn, case, "review", reason, named_by)
+    turn.say(Outcome.REVIEWED, reason, case_id=case.case_id, step_id=step_id, command_id=command.command_id)
 
 
 def _tomorrow(turn: Turn, blocked_since: datetime) -> datetime:

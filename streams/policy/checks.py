@@ -10,6 +10,7 @@ from babel.numbers import is_currency
 
 from streams.dunning.events import Channel
 from streams.dunning.policy import Campaign, Policy, Priority, Reminder, Window
+from streams.dunning.reply_words import ReplyWords, plain
 from streams.policy.errors import Problem
 from streams.policy.formats import parse_locale
 
@@ -20,7 +21,14 @@ MOST_CALLS_PER_SEVEN_DAYS = 7
 """12 CFR 1006.14(b)(2) (Regulation F): more calls in seven days are presumed to be harassment."""
 
 _MAY_BE_ZERO = frozenset(
-    {"hold_after_card_update", "hold_after_promise", "recent_response", "late_arrival_grace"}
+    {
+        "hold_after_card_update",
+        "hold_after_promise",
+        "hold_after_reply",
+        "recent_response",
+        "late_arrival_grace",
+        "bring_call_forward.after",
+    }
 )
 _TERRITORIES = Locale("en").territories
 
@@ -36,6 +44,7 @@ def policy_problems(policy: Policy) -> Iterator[Problem]:
     yield from _windows(policy)
     yield from _channels(policy)
     yield from _limits(policy)
+    yield from _reply_words(policy.reply_words)
     for currency in policy.minimum_amount:
         if not is_currency(currency):
             yield Problem(f"minimum_amount.{currency}", "is not a currency", "ISO 4217, like USD")
@@ -176,6 +185,7 @@ def _durations(policy: Policy) -> Iterator[Problem]:
         for name in policy.__struct_fields__
         if isinstance(value := getattr(policy, name), timedelta)
     }
+    durations["bring_call_forward.after"] = policy.bring_call_forward.after
     durations["suspension.notice"] = policy.suspension.notice
     durations["suspension.notice_valid_for"] = policy.suspension.notice_valid_for
     for path, value in durations.items():
@@ -249,6 +259,24 @@ def _channels(policy: Policy) -> Iterator[Problem]:
     if missing:
         yield Problem("priorities", f"lacks {', '.join(missing)}", "name each once")
     yield from _no_repeats("priorities", policy.priorities)
+
+
+def _reply_words(words: ReplyWords) -> Iterator[Problem]:
+    lists = {"opt_out": words.opt_out, "opt_out_of_all": words.opt_out_of_all, "opt_in": words.opt_in}
+    meanings: dict[str, str] = {}
+    for name, languages in lists.items():
+        for language, written in languages.items():
+            path = f"reply_words.{name}.{language}"
+            if parse_locale(language) is None:
+                yield Problem(path, "is not a language that is known", "BCP 47, like en or de")
+            for index, word in enumerate(written):
+                key = plain(word)
+                if not key:
+                    yield Problem(f"{path}[{index}]", f"`{word}` has no letter", "a word, like STOP")
+                elif meanings.setdefault(key, name) != name:
+                    yield Problem(
+                        f"{path}[{index}]", f"`{word}` stands in `{meanings[key]}` too", "keep one of them"
+                    )
 
 
 def _no_repeats(path: str, values: tuple[Channel, ...] | tuple[Priority, ...]) -> Iterator[Problem]:

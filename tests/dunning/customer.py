@@ -456,4 +456,5 @@ def _resolved(what: CustomerEvent | Report, sent: list[NotificationCommand]) -> 
         kind=what.kind,
         promised_until=what.promised_until,
         scope=what.scope,
+        text=what.text,
     )

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from streams.dunning.commands import AccountCommand, Command, NotificationCommand, Outcome, ReasonCode
 from streams.dunning.events import (
     Channel,
+    CustomerProfile,
     Feedback,
     FeedbackKind,
     SubscriptionCancelled,
@@ -98,8 +100,15 @@ class Told:
         return wait is not None and clock - self.command.send_after >= wait
 
 
+def meant(event: Feedback) -> Feedback:
+    """A reply of one word may be an opt-out or an opt-in."""
+    words = {"STOP": FeedbackKind.OPTED_OUT, "START": FeedbackKind.OPTED_IN}
+    if event.kind is FeedbackKind.REPLIED and event.text in words:
+        return msgspec.structs.replace(event, kind=words[event.text])
+    return event
+
+
 RESPONSES = {FeedbackKind.CLICKED, FeedbackKind.REPLIED, FeedbackKind.ANSWERED, FeedbackKind.PROMISED}
-ENDINGS = {FeedbackKind.BOUNCED_HARD, FeedbackKind.COMPLAINED, FeedbackKind.OPTED_OUT}
 
 
 class Moment:
@@ -116,6 +125,31 @@ class Moment:
         return moment.astimezone(zone_of(self.state)).toordinal()
 
 
+class Talk:
+    """Replies about a case that nobody has dealt with: the first and the last, and when somebody last did."""
+
+    def __init__(self) -> None:
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self.dealt: datetime | None = None
+
+    def replied(self, at: datetime) -> None:
+        if self.dealt is None or at > self.dealt:
+            self.first = min(at, self.first or at)
+            self.last = max(at, self.last or at)
+
+    def dealt_with(self, at: datetime) -> None:
+        self.dealt = max(at, self.dealt or at)
+        if self.last is not None and self.last <= self.dealt:
+            self.first = self.last = None
+        elif self.first is not None and self.first <= self.dealt:
+            self.first = self.last
+
+    def time_passes(self, clock: datetime) -> None:
+        if self.first is not None and self.last is not None and self.first + 7 * DAY <= clock:
+            self.dealt_with(max(self.first + 7 * DAY, self.last))
+
+
 class Log:
     """What an outsider knows of a customer: what was sent, and what was reported."""
 
@@ -123,28 +157,60 @@ class Log:
         self.told: dict[str, Told] = {}
         self.responses: list[datetime] = []
         self.promises: list[datetime] = []
-        self.channels: dict[Channel, tuple[datetime, bool]] = {}
+        self.words: dict[Channel, tuple[datetime, bool]] = {}
+        self.failed: dict[Channel, datetime] = {}
+        self.on_file: set[Channel] | None = None
+        self.talks: dict[str, Talk] = {}
         self.opened_at: dict[str, datetime] = {}
 
     def hear(self, event: Feedback, *, owes: bool) -> None:
-        if event.command_id in self.told:
-            self.told[event.command_id].reports.append(event.kind)
+        event = meant(event)
+        told = self.told.get(event.command_id)
+        if told is not None:
+            told.reports.append(event.kind)
+            if told.command.case_id is not None and event.kind is FeedbackKind.REPLIED:
+                self.talks.setdefault(told.command.case_id, Talk()).replied(event.occurred_at)
+        if event.kind in {FeedbackKind.ANSWERED, FeedbackKind.PROMISED}:
+            # Of a message about two cases, which one is its first does not tell: an answer frees any.
+            for talk in self.talks.values():
+                talk.dealt_with(event.occurred_at)
         if event.kind in RESPONSES:
             self.responses.append(event.occurred_at)
         if event.kind is FeedbackKind.PROMISED and owes:
             policy = care().policy
             until = event.promised_until or event.occurred_at + policy.promise_without_date
             self.promises.append(min(until, event.occurred_at + policy.longest_promise))
-        if event.kind in ENDINGS or event.kind is FeedbackKind.OPTED_IN:
-            wide = event.scope == "all" and event.kind in {FeedbackKind.OPTED_OUT, FeedbackKind.OPTED_IN}
+        self._hear_of_channels(event)
+
+    def _hear_of_channels(self, event: Feedback) -> None:
+        at = event.occurred_at
+        if event.kind is FeedbackKind.BOUNCED_HARD:
+            said, welcome = self.words.get(event.channel, (at, False))
+            if not (welcome and said > at):
+                self.failed[event.channel] = max(at, self.failed.get(event.channel, at))
+        elif event.kind in {FeedbackKind.COMPLAINED, FeedbackKind.OPTED_OUT, FeedbackKind.OPTED_IN}:
+            opted_in = event.kind is FeedbackKind.OPTED_IN
+            wide = event.scope == "all" and event.kind is not FeedbackKind.COMPLAINED
             for channel in tuple(Channel) if wide else (event.channel,):
-                known = self.channels.get(channel)
-                if known is None or known[0] <= event.occurred_at:
-                    self.channels[channel] = (event.occurred_at, event.kind is FeedbackKind.OPTED_IN)
+                if channel in self.words and self.words[channel][0] > at:
+                    continue
+                self.words[channel] = (at, opted_in)
+                if opted_in and not wide and self.failed.get(channel, at) <= at:
+                    self.failed.pop(channel, None)
+
+    def meet(self, event: CustomerProfile) -> None:
+        for channel in set(event.channels) - (self.on_file or set(event.channels)):
+            if self.failed.get(channel, event.occurred_at) <= event.occurred_at:
+                self.failed.pop(channel, None)
+        self.on_file = set(event.channels)
 
     def live(self, state: CustomerState) -> set[Channel]:
         on_file = (Channel.EMAIL,) if state.profile is None else state.profile.channels
-        return {channel for channel in on_file if self.channels.get(channel, (None, True))[1]}
+        return {
+            channel
+            for channel in on_file
+            if channel not in self.failed and self.words.get(channel, (None, True))[1]
+        }
 
 
 def moments(customer: Customer) -> Iterator[Moment]:
@@ -155,6 +221,12 @@ def moments(customer: Customer) -> Iterator[Moment]:
         is_new = not decision.reasons or decision.reasons[0].reason is not ReasonCode.DUPLICATE_EVENT
         if isinstance(event, Feedback) and is_new:
             log.hear(event, owes=owes)
+        if any(reason.reason is ReasonCode.PROFILE_UPDATED for reason in decision.reasons):
+            assert isinstance(event, CustomerProfile)
+            log.meet(event)
+        if isinstance(event, Tick):
+            for talk in log.talks.values():
+                talk.time_passes(decision.clock)
         for reason in decision.reasons:
             if reason.outcome is Outcome.OPENED and reason.case_id is not None:
                 log.opened_at[reason.case_id] = decision.clock
@@ -335,7 +407,11 @@ def assert_gate(moment: Moment, command: AccountCommand) -> None:
     ]
     arrived = [told for told in about if told.delivered(clock)]
     assert len(arrived) >= 2
-    assert len({told.command.channel for told in arrived}) >= min(2, len(log.live(state)))
+    case = state.case(command.case_id)
+    assert case is not None
+    answered = any(at >= case.anchor for at in log.responses)
+    usable = log.live(state) - ({Channel.PHONE} if answered else set())
+    assert len({told.command.channel for told in arrived}) >= min(2, len(usable))
 
     notices = [
         told
@@ -386,10 +462,33 @@ def a_subscription_stays_suspended_only_while_its_cases_live(customer: Customer)
             assert live.issuperset(standing.case_ids)
 
 
-def a_case_is_reviewed_at_most_once(customer: Customer) -> None:
-    reviews = Counter(each.case_id for each in customer.actions if each.action == "review")
+def a_case_is_reviewed_at_most_once_for_each_reason(customer: Customer) -> None:
+    reviews: dict[tuple[str, str], list[datetime]] = {}
+    for each in customer.actions:
+        if each.action == "review":
+            reviews.setdefault((each.case_id, each.reason), []).append(each.decided_at)
 
-    assert all(count == 1 for count in reviews.values())
+    for (_, reason), at in reviews.items():
+        if reason == ReasonCode.HOLD_FOR_REPLY:
+            # Each hold is a week, and counts once.
+            assert all(later - earlier >= 7 * DAY for earlier, later in pairwise(at))
+        else:
+            assert len(at) == 1
+
+
+def a_case_whose_reply_waits_is_not_written_to(customer: Customer) -> None:
+    for moment, command in messages(customer):
+        talk = moment.before.talks.get(command.case_id or "")
+        if command.step_id.startswith("d") and command.step_id != FIRST and talk is not None:
+            assert talk.first is None or talk.first + 7 * DAY <= moment.clock
+
+
+def a_case_that_nobody_can_be_told_of_is_looked_at(customer: Customer) -> None:
+    reviewed = {each.case_id for each in customer.actions if each.action == "review"}
+    for _, decision in customer.decided:
+        for reason in decision.reasons:
+            if reason.reason is ReasonCode.NO_LIVE_CHANNEL and reason.case_id and reason.step_id != "apology":
+                assert reason.case_id in reviewed
 
 
 # Whom, when and how often.
@@ -502,7 +601,9 @@ RULES = (
     nobody_is_suspended_without_the_gate,
     suspensions_and_reactivations_alternate_and_a_cancellation_ends_them,
     a_subscription_stays_suspended_only_while_its_cases_live,
-    a_case_is_reviewed_at_most_once,
+    a_case_is_reviewed_at_most_once_for_each_reason,
+    a_case_whose_reply_waits_is_not_written_to,
+    a_case_that_nobody_can_be_told_of_is_looked_at,
     the_budget_of_contacts_is_kept,
     a_debt_is_spoken_of_once_a_day_by_each_channel,
     what_rings_keeps_to_its_hours_in_every_zone,

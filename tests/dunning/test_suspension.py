@@ -88,7 +88,11 @@ def test_two_contacts_on_one_channel_are_not_enough_where_two_are_live() -> None
         step if step.action == "suspend" else replace(step, channels=(Channel.EMAIL,))
         for step in policy.campaigns["standard"].ladder
     )
-    email_only = replace(policy, campaigns={"standard": replace(policy.campaigns["standard"], ladder=ladder)})
+    email_only = replace(
+        policy,
+        campaigns={"standard": replace(policy.campaigns["standard"], ladder=ladder)},
+        suspension=replace(policy.suspension, widen_notice=False),
+    )
     customer = Customer(email_only)
     customer.profile(utc("2026-01-01 00:00"))
     customer.failed(D0)
@@ -137,11 +141,10 @@ def test_a_call_that_nobody_answered_is_a_contact(customer: Customer) -> None:
     assert customer.deeds == [("suspend", "sub-1", SUSPENSION)]
 
 
-@pytest.mark.parametrize("kind", [FeedbackKind.CLICKED, FeedbackKind.REPLIED])
-def test_a_recent_response_postpones_the_suspension(customer: Customer, kind: FeedbackKind) -> None:
+def test_a_recent_response_postpones_the_suspension(customer: Customer) -> None:
     customer.failed(D0)
     customer.until(NOTICE)
-    customer.feedback(NOTICE + HOUR, kind)
+    customer.feedback(NOTICE + HOUR, FeedbackKind.CLICKED)
 
     assert missing_at(customer, SUSPENSION) == {Missing.NO_RECENT_RESPONSE}
     customer.until(utc("2026-04-15 00:00"))
@@ -243,7 +246,9 @@ def test_without_a_live_channel_nobody_is_suspended_unwarned(customer: Customer)
 
     assert customer.step_ids == ["d0_email"]
     assert [action for action, _, _ in customer.deeds] == ["review"]
-    assert Missing.FINAL_NOTICE in customer.said(Outcome.REVIEWED)[0].missing
+    assert Missing.FINAL_NOTICE in customer.said(Outcome.BLOCKED)[0].missing
+    (last,) = customer.said(Outcome.SUPPRESSED, ReasonCode.GATE_NOT_MET)
+    assert Missing.FINAL_NOTICE in last.missing
 
 
 def test_a_channel_that_comes_back_brings_the_final_notice_first(customer: Customer) -> None:
@@ -256,7 +261,37 @@ def test_a_channel_that_comes_back_brings_the_final_notice_first(customer: Custo
     notice = customer.sent[-1]
     assert notice.step_id == "d53_final_notice"
     assert notice.decided_at == local("2026-03-09 09:00")
-    assert customer.deeds == [("suspend", "sub-1", local("2026-03-16 09:00"))]
+    assert customer.deeds == [
+        ("review", "sub-1", local("2026-01-08 09:00")),
+        ("suspend", "sub-1", local("2026-03-16 09:00")),
+    ]
+
+
+def test_a_final_notice_goes_by_a_further_channel_where_the_gate_would_lack_one() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[Channel.EMAIL, Channel.PUSH, Channel.SMS])
+    customer.down(D0 + HOUR, D0 + 13 * DAY)
+    customer.failed(D0)
+    customer.feedback(D0 + 14 * DAY, FeedbackKind.CLICKED)
+    customer.until(SUSPENSION)
+
+    # The only text of the ladder was superseded, and whoever has responded is not called.
+    assert [(each.step_id, each.channel) for each in customer.sent[-2:]] == [
+        ("d53_final_notice", Channel.EMAIL),
+        ("d53_final_notice", Channel.PUSH),
+    ]
+    assert customer.deeds == [("suspend", "sub-1", SUSPENSION)]
+
+
+def test_who_responded_once_early_is_not_called_and_can_be_suspended_all_the_same() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=[Channel.EMAIL, Channel.PHONE])
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.CLICKED)
+    customer.until(utc("2026-08-01 00:00"))
+
+    assert {command.channel for command in customer.sent} == {Channel.EMAIL}
+    assert customer.deeds == [("suspend", "sub-1", SUSPENSION)]
 
 
 def test_a_final_notice_too_old_to_be_remembered_is_sent_again(customer: Customer) -> None:
