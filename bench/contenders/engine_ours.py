@@ -26,11 +26,11 @@ def build(assignment: Assignment) -> App:
     @app.agent(app.topic(assignment.input))
     async def adding(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
+            here = totals.here()
             for record in batch:
                 event = decode_event(record.value or b"")
                 customer = event["customer"]
-                total = add(totals.get(customer, NOTHING), event)
-                totals[customer] = total
+                total = here[customer] = add(here.get(customer, NOTHING), event)
                 batch.emit(output, key=record.key, value=encode_total(customer, total))
 
     return app

@@ -12,10 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
-from faust.types import EventT
 from msgspec.structs import replace
 
 from bench.dunning_work import PREFIX, history
@@ -26,9 +23,9 @@ from streams.dunning.events import Tick
 from streams.dunning.state import CustomerState, encode_state
 from streams.engine import Batch, EngineSettings, Record, create_app
 from streams.engine.codec import seal
-from streams.engine.faust_internals import set_current_event
 from streams.engine.settings import StoreKind
 from streams.engine.stores import Change
+from streams.engine.tables import take_in_hand
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.topics import TICKS
@@ -40,12 +37,6 @@ _EMPTY_TICKS = 1_000
 _FULL_TICKS = 3
 _WANTED_MS = 1.0
 _HISTORY = 20_000
-
-
-class InHand:
-    """Stands for Faust's event: the engine asks it for the partition only."""
-
-    message = SimpleNamespace(partition=0)
 
 
 class Pending:
@@ -92,9 +83,7 @@ class Worker:
         self._tables = app.engine.tables
         self._customers = self._tables.open(0)["customers"]
         self._offset = 0
-        # The engine knows the event in hand by a weak reference only.
-        self._in_hand: Any = InHand()
-        set_current_event(cast("EventT[Any]", self._in_hand))
+        take_in_hand(self._tables.open(0))
 
     def fill(self, pending: Pending, customers: int, due: int) -> None:
         """Write so many customers straight into the store, as a restore does; so many of them are due."""

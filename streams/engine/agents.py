@@ -15,6 +15,7 @@ from streams.engine.faust_internals import set_current_event
 from streams.engine.isolation import Task
 from streams.engine.record import Batch
 from streams.engine.rounds import Failure
+from streams.engine.tables import take_in_hand
 
 __all__ = ["Agent", "AgentProcessor", "BatchMessage", "Stream"]
 
@@ -72,6 +73,7 @@ class Stream(faust.streams.Stream[Any]):
     def fail(self, error: BaseException) -> bool:
         """The agent raised while a batch was in hand; ``False`` if none was."""
         event, self.current_event = self.current_event, None
+        take_in_hand(None)
         if event is None:
             return False
         cast("BatchMessage", event.message).fail(error)
@@ -81,6 +83,7 @@ class Stream(faust.streams.Stream[Any]):
 class _BatchIterator:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._tables = cast("Any", stream.app).engine.tables.held
 
     def __aiter__(self) -> "_BatchIterator":
         return self
@@ -96,10 +99,13 @@ class _BatchIterator:
         set_current_event(event)
         stream.current_event = event
         stream.events_total += 1
-        return cast("Batch", event.value)
+        batch = cast("Batch", event.value)
+        take_in_hand(self._tables[batch.partition])
+        return batch
 
     async def _acknowledge(self) -> None:
         event, self._stream.current_event = self._stream.current_event, None
+        take_in_hand(None)
         if event is not None:
             await self._stream.ack(event)
 

@@ -1,7 +1,9 @@
 """What the engine needs of Kafka, as small protocols.
 
 The round protocol is written against these and against ``Offload``, so it runs the same over librdkafka and
-over a broker in memory. All calls block; the engine makes them through ``Offload``, one at a time per client.
+over a broker in memory. All calls block but where it says otherwise; the engine makes them through
+``Offload``, one at a time per client, and the consumer's while one of the producer's goes on. Those that
+never block are made where the agents run: they are Python, and a change of threads costs more than it brings.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -41,12 +43,15 @@ class Poll:
         ends: partitions read to their end, and the offset of that end.
         revoked: the group took the assignment away during this poll.
         assigned: the new assignment, if the group gave one during this poll.
+        membership: names the member and the generation under which the records were read. It goes with their
+            offsets into the transaction, so that one who has lost its partitions meanwhile is refused.
     """
 
     records: dict[TopicPartition, list[Record]] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     revoked: bool = False
     assigned: frozenset[TopicPartition] | None = None
+    membership: Any = None
 
     @property
     def rebalanced(self) -> bool:
@@ -72,6 +77,9 @@ class InputConsumer(Protocol):
     def subscribe(self, topics: Sequence[str]) -> None:
         """Join the group."""
 
+    def poll_ready(self, max_records: int) -> Poll | None:
+        """What `poll` would return if it need not wait for more, or ``None``; never blocks."""
+
     def poll(self, max_records: int, timeout_seconds: float) -> Poll:
         """Serve the group, then return what there is; wait up to the timeout if there is nothing.
 
@@ -96,9 +104,6 @@ class InputConsumer(Protocol):
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Read these partitions again."""
 
-    def membership(self) -> Any:
-        """Names the member and the generation to the producer, so that an old one is refused."""
-
     def close(self) -> None:
         """Leave; a static member keeps its place until its session times out."""
 
@@ -116,15 +121,13 @@ class TransactionalProducer(Protocol):
     def start(self) -> None:
         """Take the transactional id: fence a former holder and finish what it left open."""
 
+    def begin(self, outputs: Sequence[Output], writes: Sequence[ChangelogWrites]) -> None:
+        """Begin a transaction with these records; never blocks, and leaves what goes wrong to `commit`."""
+
     def commit(
-        self,
-        outputs: Iterable[Output],
-        writes: Sequence[ChangelogWrites],
-        offsets: Mapping[TopicPartition, int],
-        notes: Mapping[int, str],
-        membership: Any,
+        self, offsets: Mapping[TopicPartition, int], notes: Mapping[int, str], membership: Any
     ) -> Mapping[TopicPartition, int]:
-        """Write all of it in one transaction or nothing; returns for each changelog the offset to read next.
+        """Commit what was begun and these offsets, or nothing; returns each changelog's offset to read next.
 
         ``notes`` are kept with the offsets, by partition number.
 

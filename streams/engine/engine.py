@@ -116,26 +116,28 @@ class Engine:
 
     async def _run(self) -> None:
         calls = ClientThread("engine-kafka")
+        commits = ClientThread("engine-commit")
         restores = ClientThread("engine-restore")
         try:
-            await self._work(calls, restores)
+            await self._work(calls, commits, restores)
         except Exception as error:  # noqa: BLE001 - the process ends with the cause on its last line
             self._fail_with(error)
         finally:
             calls.close(_CLOSE_SECONDS)
+            commits.close(_CLOSE_SECONDS)
             restores.close(_CLOSE_SECONDS)
             self._observer.stopped(int(self.exit_code), self.error)
             self.finished.set()
 
-    async def _work(self, calls: ClientThread, restores: ClientThread) -> None:
+    async def _work(self, calls: ClientThread, commits: ClientThread, restores: ClientThread) -> None:
         settings, observer, progress = self._settings, self._observer, self.progress
         processor = self._processor = self._new_processor()
         topics = self._topics()
         cluster = await calls(lambda: LibrdkafkaCluster(settings))
         changelogs = [each.changelog for each in self.tables.specifications.values()]
         await calls(lambda: ensure_changelogs(cluster, topics, changelogs))
-        producer = await calls(lambda: LibrdkafkaProducer(settings))
-        await calls(producer.start)
+        producer = await commits(lambda: LibrdkafkaProducer(settings))
+        await commits(producer.start)
         consumer = await calls(lambda: LibrdkafkaConsumer(settings))
         restorer = Restorer(
             tables=self.tables,
@@ -167,6 +169,7 @@ class Engine:
             observer=observer,
             progress=progress,
             offload=calls,
+            offload_commits=commits,
         )
         watchdog = Watchdog(
             settings=settings,
@@ -184,6 +187,8 @@ class Engine:
             await calls(lambda: consumer.subscribe(topics))
             while not self._stopping:
                 await rounds.turn()
+            if self.error is None:
+                await rounds.finish()
         except Exception as error:  # noqa: BLE001 - noted before closing, which may fail for the same cause
             self._fail_with(error)
         self._stopping = progress.stopping = True
@@ -191,7 +196,7 @@ class Engine:
         for helper in helpers:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)  # their errors were noted when they came
-        for closing in (partial(calls, consumer.close), assignment.close, partial(calls, producer.close)):
+        for closing in (partial(calls, consumer.close), assignment.close, partial(commits, producer.close)):
             try:
                 await closing()
             except Exception as error:  # noqa: BLE001 - the others are closed all the same

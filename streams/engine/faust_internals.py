@@ -9,11 +9,13 @@ changes it (``tests/engine/test_faust_internals.py``):
     once agents are started and tables registered
 3   ``Conductor`` iterates over the channels of agents      finds each agent's channel and its topics
 4   ``Channel.queue.put_nowait``, ``Channel.__anext__``     hands a batch to an agent
-5   ``faust.streams._current_event``, a context variable    names the batch in hand, per agent task
+5   ``faust.streams._current_event``, a context variable    ``topic.send`` finds the batch in hand by it
     with a weak reference to the event
 6   ``Agent._execute_actor(coro, actor)`` runs an agent     the guard that fails a round at once when it
-raises 7   ``AwaitableActor.it``, ``AsyncIterableActor.it``        is replaced when the agent's function runs
-again 8   ``TableManager._tables_finalized``,                     the table manager without Faust's recovery
+                                                            raises
+7   ``AwaitableActor.it``, ``AsyncIterableActor.it``        is replaced when the agent's function runs
+                                                            again
+8   ``TableManager._tables_finalized``,                     the table manager without Faust's recovery
     ``TableManager._tables_registered``
 9   ``App._stop_consumer`` asks ``consumer.assignment()``   nothing to revoke once the engine has stopped
 10  ``app.flow_control`` starts suspended                   is resumed before batches are handed out
@@ -27,7 +29,7 @@ import faust.streams
 from faust.transport.drivers import TRANSPORTS
 from faust.types import EventT
 
-__all__ = ["SCHEME", "current_partition", "register_transport", "set_current_event"]
+__all__ = ["SCHEME", "register_transport", "set_current_event"]
 
 SCHEME = "rounds"
 """Scheme of the transport in broker URLs."""
@@ -43,10 +45,3 @@ def register_transport() -> None:
 def set_current_event(event: EventT[Any]) -> None:
     """Make an event the one in hand in this task."""
     _current_event.set(weakref.ref(event))
-
-
-def current_partition() -> int | None:
-    """The partition of the batch in hand in this task, if there is one."""
-    reference = _current_event.get(None)
-    event = None if reference is None else reference()
-    return None if event is None else event.message.partition

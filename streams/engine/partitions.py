@@ -1,7 +1,9 @@
-"""A worker's tables as the round protocol sees them: per partition a store, an overlay and an agenda.
+"""A worker's tables as the round protocol sees them: per partition a store, layers over it, and an agenda.
 
-Agents write to the overlay. A commit encodes each changed key once, Kafka takes the bytes, and only then do
-they go to the store; a round that fails leaves no trace.
+Agents write to the overlay of the round in hand. At its end each changed key is encoded once, and the overlay
+takes off: it becomes the layer of the round whose commit is in flight, which the next round reads through.
+When Kafka has committed it, it lands in the store. A round that fails leaves no trace, and takes along the
+one that was built upon it.
 """
 
 import json
@@ -11,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from streams.engine.agenda import RoundAgenda
 from streams.engine.clients import ChangelogWrites
-from streams.engine.codec import Codec, open_envelope, seal
+from streams.engine.codec import Codec, due_of, open_envelope, seal
 from streams.engine.errors import PoisonError
 from streams.engine.record import TopicPartition
 from streams.engine.stores import Change, PartitionStore
@@ -68,85 +70,110 @@ class TablePartition(Generic[V]):
         self._limit = cached_values
         self._cache: dict[Any, V] = {}
         self._overlay: dict[Any, V] = {}
+        self._encoded: Sequence[Change] = ()
+        # The round whose commit is in flight: its values, and the same encoded.
+        self._flying: dict[Any, V] = {}
+        self._flying_encoded: Sequence[Change] = ()
         # Due times of overlay entries, worked out when first asked for: at a commit or by an agenda.
         self._dues: dict[Any, int | None] = {}
         self._unindexed: set[Any] = set()
+        self._flying_indexed = True
         self._changed: set[bytes] = set()
         self._agenda = RoundAgenda(store.agenda_after, self._changed)
-        self._sealed: Sequence[Change] = ()
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """The key's value as the round sees it."""
+        """The key's value as the round in hand sees it."""
         value = self._overlay.get(key, _UNKNOWN)
         if value is _UNKNOWN:
-            value = self._cache.get(key, _UNKNOWN)
+            value = self._flying.get(key, _UNKNOWN)
             if value is _UNKNOWN:
-                return self._load(key, default)
+                value = self._cache.get(key, _UNKNOWN)
+                if value is _UNKNOWN:
+                    return self._load(key, default)
         return default if value is _DELETED else value
 
-    def set(self, key: Any, value: V) -> None:
-        """Write to the overlay."""
+    def __setitem__(self, key: Any, value: V) -> None:
         self._overlay[key] = value
         if self._due is not None:
             self._unindexed.add(key)
 
     def delete(self, key: Any) -> None:
         """Delete in the overlay."""
-        self.set(key, _DELETED)
+        self[key] = _DELETED
 
     def due(self, until: int, limit: int | None) -> list[Any]:
-        """Keys due at or before ``until``, in order of due time, this round's changes included."""
+        """Keys due at or before ``until``, in order of due time, all changes not yet landed included."""
+        if not self._flying_indexed:
+            self._index_flying()
         if self._unindexed:
             self._index()
         entries = self._agenda.due(until, limit)
         return [self._codec.decode_key(entry.key) for entry in entries] if entries else []
 
     def changes(self) -> Sequence[Change]:
-        """What the round has changed, encoded.
+        """What the round in hand has changed, encoded.
 
         Raises:
             PoisonError: a value or key cannot be encoded.
         """
         name, codec = self.specification.name, self._codec
-        sealed: list[Change] = []
+        encode_key, encode, has_due = codec.encode_key, codec.encode, self._due is not None
+        encoded: list[Change] = []
         for key, value in self._overlay.items():
             try:
-                key_bytes = codec.encode_key(key)
+                key_bytes = encode_key(key)
                 if value is _DELETED:
-                    sealed.append(Change(key_bytes, None))
+                    encoded.append(Change(key_bytes, None))
                 else:
-                    sealed.append(Change(key_bytes, seal(codec.encode(value), self._due_of(key, value))))
+                    due = self._due_of(key, value) if has_due else None
+                    encoded.append(Change(key_bytes, seal(encode(value), due)))
             except Exception as error:
                 raise PoisonError(
                     f"table {name}: the value of key {key!r} cannot be encoded: {error}"
                 ) from error
-        self._sealed = sealed
-        return sealed
+        self._encoded = encoded
+        return encoded
 
-    def apply(self, position: int) -> None:
-        """The round is committed: write its changes to the store."""
-        self.store.apply(self._sealed, position)
-        cache = self._cache
-        for key, value in self._overlay.items():
-            cache.pop(key, None)
-            if value is not _DELETED:
-                cache[key] = value
-        self._shrink()
+    def take_off(self) -> None:
+        """The commit of the round in hand begins; the next round writes to an overlay of its own."""
+        assert not self._flying, "one round is in flight at a time"
+        self._flying, self._flying_encoded = self._overlay, self._encoded
+        self._overlay = {}
+        self.forget()
+
+    def land(self, position: int) -> None:
+        """The round in flight is committed: write its changes to the store."""
+        self.store.apply(self._flying_encoded, position)
+        self._remember(self._flying)
+        self._leave_the_air()
+
+    def crash(self) -> None:
+        """The round in flight has failed: drop it, and what the next one has built upon it."""
+        self._leave_the_air()
         self.forget()
 
     def forget(self) -> None:
-        """The round is over: drop the overlay."""
+        """The round in hand is over or has failed: drop the overlay."""
         self._overlay.clear()
-        self._dues.clear()
-        self._unindexed.clear()
-        self._changed.clear()
-        self._agenda.forget()
-        self._sealed = ()
+        self._encoded = ()
+        self._reset_agenda()
 
     def restored(self) -> None:
         """The store was written behind the cache's back."""
         self._cache.clear()
-        self.forget()
+        self.crash()
+
+    def _leave_the_air(self) -> None:
+        self._flying, self._flying_encoded = {}, ()
+        self._reset_agenda()
+
+    def _reset_agenda(self) -> None:
+        """Begin again from the store; what is not landed is indexed when next asked for."""
+        self._dues.clear()
+        self._unindexed = set(self._overlay) if self._due is not None else set()
+        self._flying_indexed = not self._flying or self._due is None
+        self._changed.clear()
+        self._agenda.forget()
 
     def _load(self, key: Any, default: Any) -> Any:
         envelope = self.store.get(self._codec.encode_key(key))
@@ -156,14 +183,23 @@ class TablePartition(Generic[V]):
         self._shrink()
         return value
 
+    def _remember(self, values: dict[Any, V]) -> None:
+        cache = self._cache
+        for key, value in values.items():
+            if value is _DELETED:
+                cache.pop(key, None)
+            else:
+                cache[key] = value
+        self._shrink()
+
     def _shrink(self) -> None:
+        """Drop those that came longest ago; one that is used all the time is soon loaded again."""
         cache = self._cache
         while len(cache) > self._limit:
-            del cache[next(iter(cache))]  # the one written longest ago
+            del cache[next(iter(cache))]
 
     def _due_of(self, key: Any, value: V) -> int | None:
-        if self._due is None:
-            return None
+        assert self._due is not None
         if key in self._unindexed or key not in self._dues:
             self._dues[key] = None if value is _DELETED else self._due(value)
         return self._dues[key]
@@ -177,6 +213,12 @@ class TablePartition(Generic[V]):
             self._changed.add(key_bytes)
             self._agenda.change(key_bytes, due)
         self._unindexed.clear()
+
+    def _index_flying(self) -> None:
+        for key_bytes, envelope in self._flying_encoded:
+            self._changed.add(key_bytes)
+            self._agenda.change(key_bytes, None if envelope is None else due_of(envelope))
+        self._flying_indexed = True
 
 
 class TableSet:
@@ -209,7 +251,7 @@ class TableSet:
     def close(self, partition: int) -> None:
         """Close the partition's stores."""
         for table in self.held.pop(partition).values():
-            table.forget()
+            table.crash()
             table.store.close()
 
     def close_all(self) -> None:
@@ -242,18 +284,28 @@ class TableSet:
             for number in partitions
         }
 
-    def apply(self, positions: Mapping[TopicPartition, int], partitions: set[int]) -> None:
-        """The round is committed; ``positions`` say how far each changelog has come."""
+    def take_off(self, partitions: set[int]) -> None:
+        """The commit of the round in hand begins."""
+        for partition in partitions:
+            for table in self.held[partition].values():
+                table.take_off()
+
+    def land(self, positions: Mapping[TopicPartition, int], partitions: set[int]) -> None:
+        """The round in flight is committed; ``positions`` say how far each changelog has come."""
         for partition in partitions:
             for table in self.held[partition].values():
                 position = positions.get(TopicPartition(table.specification.changelog, partition))
                 if position is not None:
-                    table.apply(position)
-                else:
-                    table.forget()
+                    table.land(position)
+
+    def crash(self) -> None:
+        """The round in flight has failed, and with it the one in hand."""
+        for tables in self.held.values():
+            for table in tables.values():
+                table.crash()
 
     def forget(self, partitions: set[int]) -> None:
-        """The round has failed."""
+        """The round in hand has failed."""
         for partition in partitions:
             for table in self.held.get(partition, {}).values():
                 table.forget()

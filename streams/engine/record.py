@@ -1,11 +1,12 @@
 """What agents see: records, the batch they come in, and what goes out."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from operator import length_hint
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Batch", "Headers", "Output", "Record", "TopicPartition"]
+__all__ = ["Batch", "HeaderSource", "Headers", "Output", "Record", "TopicPartition"]
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -20,11 +21,14 @@ class TopicPartition(NamedTuple):
         return f"{self.topic}[{self.partition}]"
 
 
-def _no_headers() -> Headers:
-    return ()
+class HeaderSource(Protocol):
+    """What a record came in as: a client's message, which makes a list of its headers only when asked."""
+
+    def headers(self) -> Headers | None:
+        """The headers in their order, or ``None`` if there are none."""
 
 
-class Record:
+class Record(msgspec.Struct, gc=False, eq=False):
     """One record of an input topic, as the broker holds it.
 
     Attributes:
@@ -34,33 +38,22 @@ class Record:
         timestamp: epoch milliseconds, as set by the producer or the broker.
         key: bytes, or ``None``.
         value: bytes, or ``None`` for a tombstone.
+        source: has its headers: reading them costs more than all other fields together, and not every agent
+            wants them.
     """
 
-    __slots__ = ("_headers", "key", "offset", "partition", "timestamp", "topic", "value")
-
-    def __init__(  # noqa: PLR0917 - made for every record: positional arguments are the fastest
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        timestamp: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Callable[[], Headers | None] = _no_headers,
-    ) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.offset = offset
-        self.timestamp = timestamp
-        self.key = key
-        self.value = value
-        # Reading headers costs more than all other fields together, and not every agent wants them.
-        self._headers = headers
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    source: HeaderSource | None = None
 
     @property
     def headers(self) -> Headers:
         """The record's headers in their order; a name may come twice."""
-        return self._headers() or ()
+        return () if self.source is None else self.source.headers() or ()
 
     def __repr__(self) -> str:
         return f"<Record {self.topic}[{self.partition}]@{self.offset} key={self.key!r}>"
@@ -95,27 +88,49 @@ class Batch:
     Attributes:
         partition: the partition number that all its records share.
         records: the records in order.
+        ends: where each of their topics goes on; worked out from the records unless given.
         outputs: what has been emitted so far.
     """
 
-    __slots__ = ("outputs", "partition", "position", "records")
+    __slots__ = ("_ends", "_iterator", "outputs", "partition", "records")
 
-    def __init__(self, partition: int, records: Sequence[Record]) -> None:
+    def __init__(
+        self,
+        partition: int,
+        records: Sequence[Record],
+        ends: Mapping[TopicPartition, int] | None = None,
+    ) -> None:
         assert records, "a batch holds at least one record"
         self.partition = partition
         self.records = records
         self.outputs: list[Output] = []
-        # Index of the record in hand: when the agent raises, this one is looked at first.
-        self.position = -1
+        self._ends = ends
+        self._iterator: Iterator[Record] | None = None
 
     def __iter__(self) -> Iterator[Record]:
-        self.position = -1
-        for record in self.records:
-            self.position += 1
-            yield record
+        # The list's own iterator, which also knows how far it has come: nothing is paid per record.
+        self._iterator = iterator = iter(self.records)
+        return iterator
 
     def __len__(self) -> int:
         return len(self.records)
+
+    @property
+    def position(self) -> int:
+        """Index of the record in hand, -1 before the first: when the agent raises, it is looked at first."""
+        if self._iterator is None:
+            return -1
+        # An iterator that has come to its end hints 0 as well: the last record stays in hand.
+        return len(self.records) - length_hint(self._iterator) - 1
+
+    @property
+    def ends(self) -> Mapping[TopicPartition, int]:
+        """The offsets to go on from once the batch is committed, by topic partition."""
+        if self._ends is None:
+            # A topic's records keep their order, so the last one of each topic counts.
+            last = {record.topic: record.offset for record in self.records}
+            self._ends = {TopicPartition(topic, self.partition): offset + 1 for topic, offset in last.items()}
+        return self._ends
 
     @property
     def current(self) -> Record | None:
@@ -137,7 +152,7 @@ class Batch:
 
     def again(self) -> "Batch":
         """The same records with nothing emitted, for another try."""
-        return Batch(self.partition, self.records)
+        return Batch(self.partition, self.records, self._ends)
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self.records)} in partition {self.partition}>"

@@ -1,32 +1,36 @@
-"""Rounds: the commit protocol. One round is one Kafka transaction.
+"""Rounds: the commit protocol. A round is one Kafka transaction; it may be in flight while the next works.
 
-1.  Poll. The consumer is served by this alone, so the group changes between rounds and never within one. If
-    it did during this poll, all that is in hand is dropped and `Assignment` starts over from committed
-    offsets.
+1.  Poll. The consumer is served by this alone. If the group changed during the poll, wait until the commit in
+    flight has succeeded or failed, drop all that is in hand, and let `Assignment` start over from committed
+    offsets. The poll also tells under which generation of the group its records were read.
 2.  Hand the records to the agents: one batch per channel and partition, merged by timestamp.
 3.  Wait until the agents are done with every batch. Then hand over the ticks that need wait no longer
-    (`HeldTicks`), and wait for them. What agents write stays in overlays, what they emit in their batches; no
-    transaction is open yet, so an agent that raises costs nothing at the broker.
+    (`HeldTicks`), and wait for them. What agents write stays in overlays, what they emit in their batches, so
+    an agent that raises costs nothing at the broker.
 4.  Encode each changed key of the tables, once.
-5.  Begin a transaction; send the outputs, then the changes to their changelogs.
-6.  Send the offsets with the group's generation into the transaction: a worker that lost its partitions
-    meanwhile is refused here.
-7.  Commit.
-8.  Apply the changes to the local stores. A crash before this costs nothing: the store is behind its
+5.  Wait for the commit in flight. There is never more than one, and rounds are committed in their order.
+6.  Take off: the overlays become the layer that the next round reads through. On a thread of its own:
+    begin a transaction; send the outputs, then the changes to their changelogs;
+7.  send the offsets with the generation of step 1 into the transaction: a worker that lost its partitions
+    meanwhile is refused here;
+8.  commit. Meanwhile the next round is at steps 1 to 4.
+9.  Land: apply the changes to the local stores. A crash before this costs nothing: the store is behind its
     changelog and catches up. The store is never ahead.
 
 When an agent or an encoder raises, the round is given up (overlays and outputs are dropped), taken apart
 (`isolation`) and run again from memory, until the record at fault is alone. After ``max_attempts`` the poison
-handler's outputs are committed in its place, with its offset. When the broker aborts, the same round runs
-again after a poll, which serves the rebalance that is the usual cause.
+handler's outputs are committed in its place, with its offset. When the broker aborts or refuses a round in
+flight, that round and the one built upon it are dropped and run again, one at a time, after a poll, which
+serves the rebalance that is the usual cause.
 """
 
+import asyncio
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import NamedTuple, Protocol
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
 
 from streams.engine.assignment import Assignment
 from streams.engine.clients import (
@@ -44,12 +48,12 @@ from streams.engine.errors import (
     RejectedOutputError,
     RetryableError,
 )
+from streams.engine.intake import Intake
 from streams.engine.isolation import Task, split
 from streams.engine.observer import Observer
-from streams.engine.overtaking import HeldTicks
 from streams.engine.partitions import TableSet
 from streams.engine.progress import Progress
-from streams.engine.record import Batch, Output, Record, TopicPartition, merge_by_timestamp
+from streams.engine.record import Output, Record, TopicPartition
 from streams.engine.settings import EngineSettings
 
 __all__ = ["Failure", "PoisonHandler", "Processor", "Rounds"]
@@ -96,6 +100,28 @@ class _RoundFailedError(Exception):
         self.error = error
 
 
+class _Flight(NamedTuple):
+    """A round whose commit is under way.
+
+    Attributes:
+        tasks: what it did.
+        offsets: what it commits.
+        outputs: how many records it sends to output topics.
+        changes: how many to changelogs.
+        began_at: monotonic seconds of its delivery to the agents.
+        outcome: how far each changelog has come, once it is committed.
+        aside: the error of its only record, whose dead letter it carries; ``None`` for a usual round.
+    """
+
+    tasks: list[Task]
+    offsets: Mapping[TopicPartition, int]
+    outputs: int
+    changes: int
+    began_at: float
+    outcome: "asyncio.Future[Mapping[TopicPartition, int]]"
+    aside: BaseException | None
+
+
 class Rounds:
     """Runs rounds until told to stop.
 
@@ -110,7 +136,8 @@ class Rounds:
         poison: says what to send in place of a record that cannot be processed.
         observer: is told what happens.
         progress: is told, too.
-        offload: runs blocking calls.
+        offload: runs blocking calls of the consumer.
+        offload_commits: runs those of the producer, meanwhile.
     """
 
     def __init__(
@@ -127,11 +154,11 @@ class Rounds:
         observer: Observer,
         progress: Progress,
         offload: Offload,
+        offload_commits: Offload,
     ) -> None:
         self._settings = settings
         self._consumer = consumer
         self._producer = producer
-        self._cluster = cluster
         self._tables = tables
         self._assignment = assignment
         self._processor = processor
@@ -139,11 +166,20 @@ class Rounds:
         self._observer = observer
         self._progress = progress
         self._offload = offload
-        self._channel_of = {topic: name for name, topics in processor.channels.items() for topic in topics}
-        self._held = HeldTicks()
-        self._paused: set[int] = set()
+        self._offload_commits = offload_commits
+        self._intake = Intake(
+            settings=settings,
+            channels=processor.channels,
+            consumer=consumer,
+            cluster=cluster,
+            assignment=assignment,
+            observer=observer,
+            offload=offload,
+        )
         # Rounds that wait to be run, oldest first. More than one only after a failure.
         self._pending: deque[list[Task]] = deque()
+        self._flight: _Flight | None = None
+        self._membership: object = None
         self._attempts = 0
         self._retries = 0
 
@@ -155,104 +191,76 @@ class Rounds:
         """
         # Before the poll: what a poll brought from before a partition's start must never count.
         await self._assignment.resume_restored()
-        waiting = bool(self._pending)
-        # While a failed round is being taken apart, polling only serves the group.
-        most, patience = self._settings.max_records, self._settings.idle_poll_seconds
-        if waiting:
-            most, patience = 1, self._retries * _RETRY_PAUSE_SECONDS
-        poll = await self._offload(lambda: self._consumer.poll(most, patience))
+        poll = await self._poll()
         if poll.rebalanced:
             await self._start_over(poll)
             return
-        tasks = await self._take(poll)
+        self._membership = poll.membership
+        tasks = await self._intake.take(poll)
         if tasks:
             self._pending.append(tasks)
-        elif not self._pending and not self._held.partitions and not poll.records:
+        elif not self._pending and not self._flight and not self._intake.holds_ticks and not poll.records:
             self._progress.mark()
         if self._pending:
             await self._run(self._pending[0])
 
+    async def finish(self) -> None:
+        """Wait for the last commit. One that fails is as if it had not been begun.
+
+        Raises:
+            FatalError: the process must end.
+        """
+        with suppress(RejectedOutputError, RetryableError):
+            await self._settle()
+
+    async def _poll(self) -> Poll:
+        """Poll; a commit that is through before anything comes lands at once."""
+        most, patience = self._settings.max_records, self._settings.idle_poll_seconds
+        if self._pending:
+            # While a failed round is being taken apart, polling only serves the group.
+            most, patience = 1, self._retries * _RETRY_PAUSE_SECONDS
+        ready = self._consumer.poll_ready(most)
+        if ready is not None:
+            return ready
+        polling = asyncio.ensure_future(self._offload(lambda: self._consumer.poll(most, patience)))
+        polling.add_done_callback(_note)
+        if self._flight is not None:
+            either: set[asyncio.Future[Any]] = {polling, self._flight.outcome}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._flight.outcome.done():
+                await self._land()
+        return await polling
+
     async def _start_over(self, poll: Poll) -> None:
+        await self.finish()  # the same round can never be run again: others may have its partitions
         self._pending.clear()
         self._attempts = self._retries = 0
-        self._held.clear()
-        self._paused.clear()
+        self._intake.clear()
         await self._assignment.change(poll.assigned)
 
-    async def _take(self, poll: Poll) -> list[Task]:
-        assignment = self._assignment
-        ready = assignment.ready
-        parts: dict[tuple[str, int], list[Sequence[Record]]] = {}
-        ticks: dict[int, Sequence[Record]] = {}
-        for partition, records in poll.records.items():
-            if partition.partition not in ready:
-                continue  # still paused: it starts at its committed offset when it is restored
-            assignment.read[partition] = assignment.reached[partition] = records[-1].offset + 1
-            if partition.topic == self._settings.tick_topic:
-                ticks[partition.partition] = records
-            else:
-                parts.setdefault((self._channel_of[partition.topic], partition.partition), []).append(records)
-        for partition, end in poll.ends.items():
-            if partition.partition in ready:
-                assignment.reached[partition] = max(end, assignment.reached.get(partition, 0))
-        tasks = [
-            Task(channel, Batch(number, merge_by_timestamp(records)), tick=False)
-            for (channel, number), records in parts.items()
-        ]
-        if ticks:
-            await self._hold(ticks)
-        return tasks + await self._release()
-
-    async def _hold(self, ticks: Mapping[int, Sequence[Record]]) -> None:
-        others = [
-            TopicPartition(topic, number)
-            for number in ticks
-            for topic in self._channel_of
-            if topic != self._settings.tick_topic
-        ]
-        ends = await self._offload(lambda: self._cluster.end_offsets(others, committed=True))
-        for number, records in ticks.items():
-            targets = {each: end for each, end in ends.items() if each.partition == number}
-            self._held.hold(number, records, targets)
-            held = self._held.count(number)
-            if held > self._settings.max_held_ticks and number not in self._paused:
-                self._paused.add(number)
-                await self._offload(partial(self._consumer.pause, [self._tick_partition(number)]))
-
-    async def _release(self) -> list[Task]:
-        tasks: list[Task] = []
-        for number in self._held.partitions:
-            free = self._held.release(number, self._assignment.reached)
-            if free:
-                tasks.append(Task(self._channel_of[free[0].topic], Batch(number, free), tick=True))
-            self._observer.ticks_held(number, self._held.count(number))
-            if number in self._paused and not self._held.count(number):
-                self._paused.discard(number)
-                await self._offload(partial(self._consumer.resume, [self._tick_partition(number)]))
-        return tasks
-
-    def _tick_partition(self, number: int) -> TopicPartition:
-        assert self._settings.tick_topic is not None
-        return TopicPartition(self._settings.tick_topic, number)
-
     async def _run(self, tasks: list[Task]) -> None:
-        started = time.monotonic()
+        began_at = time.monotonic()
         partitions = {task.batch.partition for task in tasks}
         try:
             await self._process([task for task in tasks if not task.tick])
             await self._process([task for task in tasks if task.tick])
             writes = self._encode(partitions)
-            outputs = [output for task in tasks for output in task.batch.outputs]
-            await self._commit(tasks, outputs, writes, started)
         except _RoundFailedError as failure:
             self._tables.forget(partitions)
-            await self._take_apart(tasks, failure)
+            if await self._land():
+                await self._take_apart(tasks, failure)
+            return
         except RetryableError as error:
             self._tables.forget(partitions)
-            self._retry(tasks, error)
-        else:
-            self._pending.popleft()
-            self._attempts = self._retries = 0
+            if await self._land():
+                self._pending[0] = _again(tasks)
+                self._count_retry(error)
+            return
+        outputs = [output for task in tasks for output in task.batch.outputs]
+        if await self._land():
+            self._take_off(tasks, outputs, writes, began_at)
+            if self._pending:
+                await self._land()  # what is taken apart goes one round at a time
 
     async def _process(self, tasks: Sequence[Task]) -> None:
         if not tasks:
@@ -272,38 +280,78 @@ class Rounds:
         except Exception as error:
             raise _RoundFailedError(None, error) from error
 
-    async def _commit(
+    def _take_off(
         self,
-        tasks: Sequence[Task],
+        tasks: list[Task],
         outputs: Sequence[Output],
         writes: Sequence[ChangelogWrites],
-        started: float,
+        began_at: float,
+        aside: BaseException | None = None,
     ) -> None:
+        """Begin to commit the first pending round."""
+        assert self._flight is None, "one round is in flight at a time"
         offsets: dict[TopicPartition, int] = {}
         for task in tasks:
-            for record in task.batch.records:
-                offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            offsets.update(task.batch.ends)
         partitions = {task.batch.partition for task in tasks}
-        notes = self._tables.notes(partitions)
+        notes, membership = self._tables.notes(partitions), self._membership
+        self._tables.take_off(partitions)
+        self._producer.begin(outputs, writes)
+        outcome = asyncio.ensure_future(
+            self._offload_commits(lambda: self._producer.commit(offsets, notes, membership))
+        )
+        outcome.add_done_callback(_note)
+        changes = sum(len(write.changes) for write in writes)
+        self._flight = _Flight(tasks, offsets, len(outputs), changes, began_at, outcome, aside)
+        self._pending.popleft()
+
+    async def _land(self) -> bool:
+        """Wait for the commit in flight; ``False`` if it has failed, and all in hand is to be run again."""
+        flight = self._flight
         try:
-            positions = await self._offload(
-                lambda: self._producer.commit(outputs, writes, offsets, notes, self._consumer.membership())
-            )
-        except RejectedOutputError as error:
-            raise _RoundFailedError(None, error) from error
-        self._tables.apply(positions, partitions)
-        self._assignment.committed.update(offsets)
-        records = sum(len(task.batch) for task in tasks)
+            await self._settle()
+        except (RejectedOutputError, RetryableError) as error:
+            assert flight is not None
+            self._pending = deque(map(_again, self._pending))
+            self._pending.appendleft(_again(flight.tasks))
+            if isinstance(error, RetryableError):
+                self._count_retry(error)
+            elif flight.aside is None:
+                await self._take_apart(self._pending[0], _RoundFailedError(None, error))
+            else:
+                record = flight.tasks[0].batch.records[0]
+                raise BrokerError(
+                    f"putting {record.topic}[{record.partition}] offset {record.offset} aside", str(error)
+                ) from error
+            return False
+        return True
+
+    async def _settle(self) -> None:
+        """Wait for the commit in flight; raises what it failed with, and then no trace of it is left."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return
+        try:
+            positions = await flight.outcome
+        except (RejectedOutputError, RetryableError):
+            self._tables.crash()
+            raise
+        self._tables.land(positions, {task.batch.partition for task in flight.tasks})
+        self._attempts = self._retries = 0
+        self._assignment.committed.update(flight.offsets)
+        records = sum(len(task.batch) for task in flight.tasks)
         self._progress.rounds += 1
         self._progress.records += records
         self._progress.mark()
-        self._observer.committed(offsets)
+        self._observer.committed(flight.offsets)
         self._observer.round_committed(
-            duration_seconds=time.monotonic() - started,
+            duration_seconds=time.monotonic() - flight.began_at,
             records=records,
-            outputs=len(outputs),
-            changes=sum(len(write.changes) for write in writes),
+            outputs=flight.outputs,
+            changes=flight.changes,
         )
+        if flight.aside is not None:
+            self._observer.poisoned(flight.tasks[0].batch.records[0], flight.aside)
 
     async def _take_apart(self, tasks: list[Task], failure: _RoundFailedError) -> None:
         error = failure.error
@@ -312,10 +360,9 @@ class Rounds:
         parts = split(tasks, failure.culprit)
         if len(parts) == 1 and sum(len(task.batch) for task in tasks) == 1:
             self._attempts += 1
-            if self._attempts < self._settings.max_attempts:
-                self._pending[0] = parts[0]
-                return
-            await self._put_aside(tasks[0], error)
+            self._pending[0] = parts[0]
+            if self._attempts >= self._settings.max_attempts:
+                await self._put_aside(tasks[0], error)
             return
         self._attempts = 0
         self._pending.popleft()
@@ -332,25 +379,23 @@ class Rounds:
             error,
             exc_info=error,
         )
-        outputs = list(self._poison(record, error))
-        try:
-            await self._commit([task], outputs, (), time.monotonic())
-        except RetryableError as retryable:
-            self._retry([task], retryable)  # fails once more, and comes back here
-            return
-        except _RoundFailedError as failure:
-            raise BrokerError(
-                f"putting {record.topic}[{record.partition}] offset {record.offset} aside", str(failure.error)
-            ) from failure
-        self._pending.popleft()
-        self._attempts = self._retries = 0
-        self._observer.poisoned(record, error)
+        self._take_off([task], list(self._poison(record, error)), (), time.monotonic(), error)
+        await self._land()  # if that fails, the record fails once more and comes back here
 
-    def _retry(self, tasks: list[Task], error: RetryableError) -> None:
+    def _count_retry(self, error: RetryableError) -> None:
         self._retries += 1
         lost = isinstance(error, MembershipLostError)
         self._observer.round_failed(cause="membership" if lost else "aborted", error=error)
         logger.warning("a round is run again (%d): %s", self._retries, error)
         if self._retries > self._settings.max_retries:
             raise BrokerError(f"running a round for the {self._retries}th time", str(error)) from error
-        self._pending[0] = [Task(task.channel, task.batch.again(), task.tick) for task in tasks]
+
+
+def _again(tasks: Sequence[Task]) -> list[Task]:
+    return [Task(task.channel, task.batch.again(), task.tick) for task in tasks]
+
+
+def _note(outcome: "asyncio.Future[Any]") -> None:
+    """Where the process ends for another cause, nobody asks any more how the last call ended."""
+    if not outcome.cancelled():
+        outcome.exception()

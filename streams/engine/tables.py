@@ -1,6 +1,7 @@
 """Faust tables over the engine's stores."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Generic, NoReturn, TypeVar
 
 import faust.tables.manager
@@ -10,14 +11,21 @@ from faust.types.tables import CollectionT
 
 from streams.engine.codec import Codec, open_envelope
 from streams.engine.errors import EngineError
-from streams.engine.faust_internals import current_partition
 from streams.engine.partitions import TablePartition, TableSet, TableSpecification
 
-__all__ = ["OutsideBatchError", "Table", "TableManager"]
+__all__ = ["OutsideBatchError", "Table", "TableManager", "take_in_hand"]
 
 V = TypeVar("V")
 
 _MISSING: Any = object()
+
+# Of the partition whose batch the running agent has in hand; each agent's task sees its own.
+_in_hand: ContextVar[Mapping[str, TablePartition[Any]] | None] = ContextVar("in_hand", default=None)
+
+
+def take_in_hand(tables: Mapping[str, TablePartition[Any]] | None) -> None:
+    """Let this task's tables mean those of one partition from now on, or of none."""
+    _in_hand.set(tables)
 
 
 class OutsideBatchError(EngineError):
@@ -63,6 +71,7 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
         super().__init__(app, name=name, **options)
         self.specification = TableSpecification(name, changelog, codec, due)
         self._held = tables.held
+        self._name = name
         tables.add(self.specification)
 
     def due(self, until: int, limit: int | None = None) -> list[Any]:
@@ -70,7 +79,7 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
 
         Sees what the round has changed. Costs nothing to speak of when nothing is due.
         """
-        return self._here().due(until, limit)
+        return self.here().due(until, limit)
 
     def committed(self, partition: int, key: Any) -> V | None:
         """The committed value of a key in a partition that this worker holds; read only, from anywhere."""
@@ -85,11 +94,11 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of a key, or the default."""
-        return self._here().get(key, default)
+        return self.here().get(key, default)
 
     def pop(self, key: Any, default: Any = _MISSING) -> Any:
         """Delete a key and return its value."""
-        here = self._here()
+        here = self.here()
         value = here.get(key, _MISSING)
         if value is _MISSING:
             if default is _MISSING:
@@ -100,25 +109,25 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         """The value of a key, which is set to the default if it has none."""
-        here = self._here()
+        here = self.here()
         value = here.get(key, _MISSING)
         if value is _MISSING:
-            here.set(key, default)
+            here[key] = default
             return default
         return value
 
     def __getitem__(self, key: Any) -> Any:
-        value = self._here().get(key, _MISSING)
+        value = self.here().get(key, _MISSING)
         return self.__missing__(key) if value is _MISSING else value
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._here().set(key, value)
+        self.here()[key] = value
 
     def __delitem__(self, key: Any) -> None:
         self.pop(key)
 
     def __contains__(self, key: Any) -> bool:
-        return self._here().get(key, _MISSING) is not _MISSING
+        return self.here().get(key, _MISSING) is not _MISSING
 
     def __len__(self) -> int:
         return sum(self.sizes().values())
@@ -159,11 +168,16 @@ class Table(faust.tables.table.Table[Any, Any], Generic[V]):
     async def on_start(self) -> None:
         """Stores open when partitions come; changelogs are made by the engine."""
 
-    def _here(self) -> TablePartition[V]:
-        partition = current_partition()
-        if partition is None:
-            raise OutsideBatchError(self.name)
-        return self._held[partition][self.name]
+    def here(self) -> TablePartition[V]:
+        """The partition of the batch in hand, until the next batch: saves a hot loop asking at every access.
+
+        Raises:
+            OutsideBatchError: no batch is in hand.
+        """
+        tables = _in_hand.get()
+        if tables is None:
+            raise OutsideBatchError(self._name)
+        return tables[self._name]
 
     def _refuse(self) -> NoReturn:
         raise NotImplementedError(

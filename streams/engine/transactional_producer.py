@@ -1,7 +1,8 @@
 """The producer of rounds over librdkafka."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -27,6 +28,9 @@ T = TypeVar("T")
 _QUEUED_MESSAGES = 500_000
 # While the queue is full, wait this long for the network to take some.
 _QUEUE_WAIT_SECONDS = 0.01
+# librdkafka's words for "by the key's hash" and "the moment of sending".
+_BY_KEY = -1
+_NOW = 0
 
 
 class LibrdkafkaProducer:
@@ -36,6 +40,12 @@ class LibrdkafkaProducer:
         self._settings = settings
         self._timeout = settings.transaction_timeout_seconds
         self._ends: dict[TopicPartition, int] = {}
+        # The transaction under way, and what of it is still to be sent.
+        self._writes: Sequence[ChangelogWrites] = ()
+        self._outputs: Iterator[Output] = iter(())
+        self._changes: Iterator[tuple[Any, ...]] = iter(())
+        self._failed: Exception | None = None
+        self._begun = False
         self._producer = Producer(
             {
                 **client_properties(settings),
@@ -60,22 +70,33 @@ class LibrdkafkaProducer:
         """Fence a former holder of the transactional id."""
         self._attempt("taking the transactional id", lambda: self._producer.init_transactions(self._timeout))
 
-    def commit(
-        self,
-        outputs: Iterable[Output],
-        writes: Sequence[ChangelogWrites],
-        offsets: Mapping[TopicPartition, int],
-        notes: Mapping[int, str],
-        membership: Any,
-    ) -> Mapping[TopicPartition, int]:
-        """One transaction."""
+    def begin(self, outputs: Sequence[Output], writes: Sequence[ChangelogWrites]) -> None:
+        """Begin a transaction and hand over its records, as many as fit into the client's queue."""
         self._ends.clear()
-        self._attempt("beginning a transaction", self._producer.begin_transaction)
+        self._writes = writes
+        self._outputs, self._changes = iter(outputs), self._produce_changes(writes)
+        self._failed = None
         try:
-            for output in outputs:
-                self._send_output(output)
-            for write in writes:
-                self._send_changes(write)
+            self._producer.begin_transaction()
+        except KafkaException:
+            return  # `commit` tries again, and may wait
+        self._begun = True
+        try:
+            self._send()
+        except Exception as error:  # noqa: BLE001 - `commit` raises it, after the abort, which blocks
+            self._failed = error
+
+    def commit(
+        self, offsets: Mapping[TopicPartition, int], notes: Mapping[int, str], membership: Any
+    ) -> Mapping[TopicPartition, int]:
+        """Send what did not fit, the offsets, and the commit."""
+        try:
+            if not self._begun:
+                self._attempt("beginning a transaction", self._producer.begin_transaction)
+                self._begun = True
+            self._raise_failure()
+            while not self._send():
+                self._producer.poll(_QUEUE_WAIT_SECONDS)
             positions = [
                 KafkaTopicPartition(each.topic, each.partition, offset, notes.get(each.partition, ""))
                 for each, offset in offsets.items()
@@ -88,48 +109,60 @@ class LibrdkafkaProducer:
         except FatalError:
             raise
         except Exception:
-            self._abort()
+            if self._begun:
+                self._abort()
             raise
+        finally:
+            self._begun = False
         self._producer.poll(0)
-        return self._changelog_ends(writes)
+        return self._changelog_ends(self._writes)
+
+    def _raise_failure(self) -> None:
+        if self._failed is not None:
+            raise self._failed
 
     def close(self) -> None:
         """Send nothing more."""
         self._producer.purge()
         self._producer.flush(1.0)
 
-    def _send_output(self, output: Output) -> None:
-        arguments: dict[str, Any] = {}
-        if output.partition is not None:
-            arguments["partition"] = output.partition
-        if output.timestamp is not None:
-            arguments["timestamp"] = output.timestamp
-        if output.headers:
-            arguments["headers"] = list(output.headers)
-        self._produce(output.topic, output.value, output.key, **arguments)
-
-    def _send_changes(self, write: ChangelogWrites) -> None:
-        topic, partition = write.changelog
-        last = len(write.changes) - 1
-        for place, (key, value) in enumerate(write.changes):
-            if place == last:
-                # Records of one partition keep their order, so the last one's offset stands for all.
-                self._produce(topic, value, key, partition=partition, on_delivery=self._on_delivery)
+    def _send(self) -> bool:
+        """Hand records over until the client's queue is full; ``False`` if some are left."""
+        produce = self._producer.produce
+        output: Output | None = None
+        change: tuple[Any, ...] = ()
+        try:
+            for output in self._outputs:
+                number = _BY_KEY if output.partition is None else output.partition
+                if output.timestamp is None and not output.headers:
+                    produce(output.topic, output.value, output.key, number)
+                else:
+                    rest: Any = (None, None, output.timestamp or _NOW, output.headers or None)
+                    produce(output.topic, output.value, output.key, number, *rest)
+            output = None
+            for change in self._changes:
+                produce(*change)
+        except BufferError:
+            if output is not None:
+                self._outputs = chain((output,), self._outputs)
             else:
-                self._produce(topic, value, key, partition=partition)
+                self._changes = chain((change,), self._changes)
+            return False
+        except KafkaException as error:
+            topic = change[0] if output is None else output.topic
+            raise self._meaning(f"sending to {topic}", error.args[0], topic) from error
+        except (TypeError, ValueError) as error:
+            raise RejectedOutputError(change[0] if output is None else output.topic, str(error)) from error
+        return True
 
-    def _produce(self, topic: str, value: bytes | None, key: bytes | None, **arguments: Any) -> None:
-        while True:
-            try:
-                self._producer.produce(topic, value, key, **arguments)
-            except BufferError:
-                self._producer.poll(_QUEUE_WAIT_SECONDS)
-            except KafkaException as error:
-                raise self._meaning(f"sending to {topic}", error.args[0], topic) from error
-            except (TypeError, ValueError) as error:
-                raise RejectedOutputError(topic, str(error)) from error
-            else:
-                return
+    def _produce_changes(self, writes: Sequence[ChangelogWrites]) -> Iterator[tuple[Any, ...]]:
+        """What `Producer.produce` takes, for one change after another."""
+        for (topic, number), changes in writes:
+            for key, value in changes[:-1]:
+                yield topic, value, key, number
+            # Records of one partition keep their order, so the last one's offset stands for all.
+            key, value = changes[-1]
+            yield topic, value, key, number, self._on_delivery
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:

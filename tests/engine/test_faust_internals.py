@@ -16,7 +16,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.tuples import Message
 
 from streams.engine import App, EngineSettings, create_app
-from streams.engine.faust_internals import SCHEME, current_partition, register_transport, set_current_event
+from streams.engine.faust_internals import SCHEME, register_transport, set_current_event
 from streams.engine.transport import Transport
 
 
@@ -78,11 +78,9 @@ def test_5_the_current_event_is_a_context_variable_with_a_weak_reference() -> No
         app = new_app()
         message = Message("a", 3, 0, 0.0, 0, None, None, None, None)
         event = app.create_event(None, None, None, message)
-        assert current_partition() is None
         set_current_event(event)
         assert faust.current_event() is event
         assert isinstance(faust.streams._current_event.get(), weakref.ref)
-        assert current_partition() == 3
 
     asyncio.run(run())
 

@@ -34,11 +34,13 @@ class Member:
         deadline = time.monotonic() + 30
         while self.consumer.poll(10, 0.1).assigned is None:
             assert time.monotonic() < deadline, "the group gives no partitions"
+        self.membership = self.consumer.poll(10, 0.1).membership
 
     def commit(self, offset: int) -> None:
         place = TopicPartition(f"{self.prefix}in", 0)
         said = [Output(f"{self.prefix}out", value=b"said", partition=0)]
-        self.producer.commit(said, (), {place: offset}, {}, self.consumer.membership())
+        self.producer.begin(said, ())
+        self.producer.commit({place: offset}, {}, self.membership)
 
 
 def expel(servers: str, group: str, member: str) -> None:

@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("ENGINE_SIMULATION_SEEDS", "2500"))
 FIXED = range(1, 501)
 
-# The hardest to find, offsets of another generation, took 358 seeds at most in the runs it was tried in.
-MUTANT_SEEDS = 2_000
+# The hardest to find, a commit that names the generation of its own time, took 2,583 seeds; the others took
+# 358 at most.
+MUTANT_SEEDS = 6_000
 
 
 def explain(verdict: Verdict) -> str:
@@ -59,7 +60,7 @@ def test_a_failure_says_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> 
     MUTANTS["store applied before the commit"](monkeypatch)
     told = explain(run_all(range(1, 100)))
     assert "again: python -m tests.engine.simulation --seed" in told
-    assert "knows that it has committed" in told
+    assert "is given partitions" in told
 
 
 def test_a_seed_is_one_run_whatever_the_process() -> None:

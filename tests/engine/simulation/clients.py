@@ -43,6 +43,10 @@ class MemoryConsumer:
         assert sorted(topics) == sorted(self._broker.inputs)
         self.member = self._broker.group.join(self._instance if self._static else None)
 
+    def poll_ready(self, max_records: int) -> Poll | None:
+        """At times."""
+        return self.poll(max_records, 0) if self._random() < 0.3 else None
+
     def poll(self, max_records: int, timeout_seconds: float) -> Poll:
         """Fetch a little, then serve the group, then hand out; a change in between loses what was taken."""
         del timeout_seconds
@@ -57,6 +61,7 @@ class MemoryConsumer:
                 poll.ends[partition] = end
             else:
                 poll.records.setdefault(partition, []).append(record)
+        poll.membership = self.membership()
         return poll
 
     def committed(
@@ -165,45 +170,48 @@ class MemoryProducer:
         self._broker = broker
         self._id = transactional_id
         self._epoch = 0
+        self._writes: Sequence[ChangelogWrites] = ()
+        self._failed: FencedError | None = None
         self.trouble: str | None = None
 
     def start(self) -> None:
         """Fence a former holder."""
         self._epoch = self._broker.take(self._id)
 
-    def commit(
-        self,
-        outputs: Iterable[Output],
-        writes: Sequence[ChangelogWrites],
-        offsets: Mapping[TopicPartition, int],
-        notes: Mapping[int, str],
-        membership: Any,
-    ) -> Any:
-        """One transaction, request by request."""
-        return self._requests(list(outputs), writes, offsets, notes, membership)
+    def begin(self, outputs: Sequence[Output], writes: Sequence[ChangelogWrites]) -> None:
+        """Some records are at the broker before the commit asks for it."""
+        self._writes = writes
+        try:
+            self._broker.check(self._id, self._epoch)
+        except FencedError as error:
+            self._failed = error
+            return
+        transaction = self._broker.begin(self._id)
+        for output in outputs:
+            partition = TopicPartition(output.topic, output.partition or 0)
+            self._broker.logs[partition].append(output.value, transaction)
+
+    def commit(self, offsets: Mapping[TopicPartition, int], notes: Mapping[int, str], membership: Any) -> Any:
+        """The rest of the transaction, request by request."""
+        return self._requests(offsets, notes, membership)
 
     def close(self) -> None:
         """Nothing to let go."""
 
     def _requests(
         self,
-        outputs: Sequence[Output],
-        writes: Sequence[ChangelogWrites],
         offsets: Mapping[TopicPartition, int],
         notes: Mapping[int, str],
         membership: tuple[Member, int],
     ) -> Generator[None, None, Mapping[TopicPartition, int]]:
         broker = self._broker
         trouble, self.trouble = self.trouble, None
+        if self._failed is not None:
+            raise self._failed
         broker.check(self._id, self._epoch)
-        transaction = broker.begin(self._id)
-        for output in outputs:
-            partition = TopicPartition(output.topic, output.partition or 0)
-            broker.logs[partition].append(output.value, transaction)
-        yield
-        broker.check(self._id, self._epoch)
+        transaction = broker.open[self._id]
         ends: dict[TopicPartition, int] = {}
-        for write in writes:
+        for write in self._writes:
             log = broker.logs[write.changelog]
             for change in write.changes:
                 ends[write.changelog] = log.append(tuple(change), transaction) + 1

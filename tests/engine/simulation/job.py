@@ -83,17 +83,17 @@ class Job:
         if value == FORGET:
             counts.delete(key)
         else:
-            counts.set(key, (count, int(value)))
+            counts[key] = (count, int(value))
         self._say(batch, f"event {record.topic} {record.offset} {key} {count}")
 
     def _strike(self, batch: Batch, tick: Record) -> None:
         tables = self._held[batch.partition]
         counts, clocks = tables["counts"], tables["clocks"]
         now = max(int(tick.value or b"0"), clocks.get(CLOCK, 0))
-        clocks.set(CLOCK, now)
+        clocks[CLOCK] = now
         due = counts.due(now, None)
         for key in due:
-            counts.set(key, (counts.get(key)[0], 0))
+            counts[key] = (counts.get(key)[0], 0)
         self._say(batch, f"tick {tick.offset} {now} {','.join(due)}")
 
     @staticmethod

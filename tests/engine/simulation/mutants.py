@@ -3,7 +3,7 @@
 None of them is a switch in the engine: each replaces one of its methods, or one of its clients', for a while.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -63,8 +63,8 @@ def offsets_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
     requests = MemoryProducer._requests
 
     def outside(self: MemoryProducer, *arguments: Any) -> Generator[None, None, Any]:
-        outputs, writes, offsets, notes, membership = arguments
-        ends = yield from requests(self, outputs, writes, {}, notes, membership)
+        offsets, notes, membership = arguments
+        ends = yield from requests(self, {}, notes, membership)
         yield
         for each, offset in offsets.items():
             self._broker.group.offsets[each] = CommittedOffset(offset, notes[each.partition])
@@ -75,18 +75,18 @@ def offsets_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
 
 def store_before_commit(patch: pytest.MonkeyPatch) -> None:
     """Write to the local stores, then commit."""
-    commit = Rounds._commit
+    take_off = Rounds._take_off
 
-    async def early(
-        self: Rounds, tasks: Any, outputs: Any, writes: Sequence[ChangelogWrites], started: float
+    def early(
+        self: Rounds, tasks: Any, outputs: Any, writes: Sequence[ChangelogWrites], *others: Any
     ) -> None:
         for write in writes:
             for table in self._tables.held[write.changelog.partition].values():
                 if table.specification.changelog == write.changelog.topic:
-                    table.store.apply(table._sealed, (table.store.position or 0) + len(write.changes))
-        await commit(self, tasks, outputs, writes, started)
+                    table.store.apply(table._encoded, (table.store.position or 0) + len(write.changes))
+        take_off(self, tasks, outputs, writes, *others)
 
-    patch.setattr(Rounds, "_commit", early)
+    patch.setattr(Rounds, "_take_off", early)
 
 
 def equal_partitions_on_unlike_workers(patch: pytest.MonkeyPatch) -> None:
@@ -192,6 +192,60 @@ def a_failed_round_leaves_traces(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TableSet, "forget", lambda _self, _partitions: None)
 
 
+def a_failed_flight_leaves_traces(patch: pytest.MonkeyPatch) -> None:
+    """What a refused commit was to bring stays in sight of the rounds that follow."""
+
+    def crash(self: TableSet) -> None:
+        for tables in self.held.values():
+            for table in tables.values():
+                table._overlay = {**table._flying, **table._overlay}
+                table._leave_the_air()
+
+    patch.setattr(TableSet, "crash", crash)
+
+
+def the_next_round_outlives_a_failed_flight(patch: pytest.MonkeyPatch) -> None:
+    """A round that was built upon a failed one is committed all the same, before that one runs again."""
+    land = Rounds._land
+
+    async def go_on(self: Rounds) -> bool:
+        before = list(self._pending)
+        if await land(self):
+            return True
+        if before and len(self._pending) == 1 + len(before):
+            self._pending.rotate(-1)
+            self._pending[0] = before[0]
+            return True
+        return False
+
+    patch.setattr(Rounds, "_land", go_on)
+
+
+def the_generation_of_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """Name the generation that the member has when it commits, not the one under which it read."""
+    requests = MemoryProducer._requests
+    init: Callable[..., None] = vars(Rounds)["__init__"]
+
+    def know(self: Rounds, **arguments: Any) -> None:
+        init(self, **arguments)
+        arguments["producer"].asked = arguments["consumer"].membership
+
+    def late(self: Any, offsets: Any, notes: Any, _membership: Any) -> Generator[None, None, Any]:
+        late_membership: Any = _Late(self.asked)
+        return requests(self, offsets, notes, late_membership)
+
+    patch.setattr(Rounds, "__init__", know)
+    patch.setattr(MemoryProducer, "_requests", late)
+
+
+class _Late:
+    def __init__(self, asked: Callable[[], tuple[Member, int]]) -> None:
+        self._asked = asked
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._asked())
+
+
 def records_of_a_rebalancing_poll(patch: pytest.MonkeyPatch) -> None:
     """A poll that changed the group hands out what it took, and the positions are where they are."""
     no_rewind(patch)
@@ -214,5 +268,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "no fencing by generation": no_fencing,
     "rounds outlive a rebalance": rounds_outlive_a_rebalance,
     "a failed round leaves traces": a_failed_round_leaves_traces,
+    "a failed flight leaves traces": a_failed_flight_leaves_traces,
+    "the next round outlives a failed flight": the_next_round_outlives_a_failed_flight,
+    "the generation of the commit, not of the poll": the_generation_of_the_commit,
     "a revoke alone goes unnoticed": records_of_a_rebalancing_poll,
 }

@@ -135,6 +135,7 @@ class SimulatedWorker:
         self._random = chance.random
         self._disk = disk
         self._calls = calls = Thread(self.process, chance)
+        self._commits = commits = Thread(self.process, chance)
         self.consumer = MemoryConsumer(broker, chance, instance, static=static)
         self.producer = MemoryProducer(broker, instance)
         self.tables = TableSet(self._open, SETTINGS.cached_values)
@@ -173,16 +174,18 @@ class SimulatedWorker:
             observer=observer,
             progress=progress,
             offload=calls,
+            offload_commits=commits,
         )
 
     async def live(self) -> None:
         """From the start to the end, in the engine's own order."""
         try:
-            await self._calls(self.producer.start)
+            await self._commits(self.producer.start)
             await self._calls(lambda: self.consumer.subscribe(self._topics))
             turn = self.rounds.turn
             while not self.stopping:
                 await turn()
+            await self.rounds.finish()
         except (FatalError, Exception) as error:  # noqa: BLE001 - the run decides what may end a worker
             self.error = error
         except KilledError:
