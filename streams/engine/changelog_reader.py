@@ -1,13 +1,14 @@
 """The reader of changelogs over librdkafka."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from streams.engine.clients import ChangelogChunk
+from streams.engine.clients import ChangelogChunk, ChangelogRun
 from streams.engine.librdkafka import FATAL, client_properties, fatal
 from streams.engine.record import TopicPartition
 from streams.engine.settings import EngineSettings
@@ -16,7 +17,9 @@ __all__ = ["LibrdkafkaChangelogReader"]
 
 logger = logging.getLogger(__name__)
 
-_RESTORE_RECORDS = 10_000
+_RESTORE_RECORDS = 20_000
+# Per partition and request; the queue in memory holds 64 MiB of all together, librdkafka's default.
+_FETCH_BYTES = 4 << 20
 
 
 class LibrdkafkaChangelogReader:
@@ -35,7 +38,10 @@ class LibrdkafkaChangelogReader:
                 "allow.auto.create.topics": False,
                 "isolation.level": "read_committed",
                 "queued.min.messages": 100_000,
+                # Ask again as soon as the queue has room: the default of a second would pause the restore.
+                "fetch.queue.backoff.ms": 10,
                 "fetch.wait.max.ms": 50,
+                "max.partition.fetch.bytes": _FETCH_BYTES,
             }
         )
 
@@ -46,28 +52,39 @@ class LibrdkafkaChangelogReader:
         )
 
     def read(self, timeout_seconds: float) -> ChangelogChunk:
-        """The next records."""
+        """The next records.
+
+        What is asked of each message is asked of all of them at a time, which never comes back to Python
+        between two messages.
+        """
         messages = self._consumer.consume(_RESTORE_RECORDS, 0) or self._consumer.consume(1, timeout_seconds)
-        records: dict[TopicPartition, list[tuple[int, bytes, bytes | None]]] = {}
         ends: dict[TopicPartition, int] = {}
-        topic, number = None, -1
-        run: list[Any] = []
+        if any(map(Message.error, messages)):
+            self._events(messages, ends)
+            messages = [message for message in messages if message.error() is None]
+        runs: list[tuple[TopicPartition, ChangelogRun]] = []
+        for number, of_number in groupby(messages, Message.partition):
+            for topic, of_topic in groupby(of_number, Message.topic):
+                run = list(of_topic)
+                keys: Any = list(map(Message.key, run))
+                values: Any = list(map(Message.value, run))
+                position = int(run[-1].offset() or 0) + 1
+                changelog = TopicPartition(str(topic), int(number or 0))
+                runs.append((changelog, ChangelogRun(keys, values, position)))
+        return ChangelogChunk(runs, ends)
+
+    def _events(self, messages: Iterable[Message], ends: dict[TopicPartition, int]) -> None:
         for message in messages:
             error = message.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
-                    ends[partition] = int(message.offset() or 0)
-                elif error.fatal() or error.code() in FATAL:
-                    raise fatal(self._settings, "restoring from changelogs", error)
-                else:
-                    logger.warning("Kafka reports while restoring from changelogs: %s", error)
+            if error is None:
                 continue
-            if message.partition() != number or message.topic() != topic:
-                topic, number = str(message.topic()), int(message.partition() or 0)
-                run = records.setdefault(TopicPartition(topic, number), [])
-            run.append((message.offset(), message.key(), message.value()))
-        return ChangelogChunk(records, ends)
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
+                ends[partition] = int(message.offset() or 0)
+            elif error.fatal() or error.code() in FATAL:
+                raise fatal(self._settings, "restoring from changelogs", error)
+            else:
+                logger.warning("Kafka reports while restoring from changelogs: %s", error)
 
     def close(self) -> None:
         """Let go."""

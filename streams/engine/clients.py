@@ -15,6 +15,7 @@ from streams.engine.record import Output, Record, TopicPartition
 __all__ = [
     "ChangelogChunk",
     "ChangelogReader",
+    "ChangelogRun",
     "ChangelogWrites",
     "Cluster",
     "CommittedOffset",
@@ -141,10 +142,29 @@ class TransactionalProducer(Protocol):
         """Let go of the connection."""
 
 
-class ChangelogChunk(NamedTuple):
-    """Records of changelogs, by partition, and the partitions whose end was reached."""
+class ChangelogRun(NamedTuple):
+    """Records of one changelog in order, by column: no object is made per record.
 
-    records: Mapping[TopicPartition, Sequence[tuple[int, bytes, bytes | None]]]
+    Attributes:
+        keys: theirs.
+        values: as many; ``None`` for a deletion.
+        position: the offset after the last of them.
+    """
+
+    keys: Sequence[bytes]
+    values: Sequence[bytes | None]
+    position: int
+
+
+class ChangelogChunk(NamedTuple):
+    """What one read brought.
+
+    Attributes:
+        runs: in the order of reading; there may be several of one changelog.
+        ends: changelogs whose end was reached, after these runs, and the offset of that end.
+    """
+
+    runs: Sequence[tuple[TopicPartition, ChangelogRun]]
     ends: Mapping[TopicPartition, int]
 
 
@@ -155,7 +175,7 @@ class ChangelogReader(Protocol):
         """Read these partitions from these offsets on."""
 
     def read(self, timeout_seconds: float) -> ChangelogChunk:
-        """The next records as ``(offset, key, value)``."""
+        """The next records; waits up to the timeout if there are none."""
 
     def close(self) -> None:
         """Let go of the connection."""

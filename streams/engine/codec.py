@@ -10,13 +10,16 @@ from typing import Any, Generic, TypeVar
 
 from streams.engine.errors import InternalError
 
-__all__ = ["Codec", "due_of", "open_envelope", "seal"]
+__all__ = ["DUE_BYTES", "Codec", "decode_due", "due_bytes", "due_of", "encode_due", "open_envelope", "seal"]
 
 V = TypeVar("V")
 
+DUE_BYTES = 8
+
 _PLAIN = b"\x00"
-_WITH_DUE = struct.Struct(">BQ")
-_DUE_FORMAT = 1
+_WITH_DUE = b"\x01"
+_HEAD = len(_WITH_DUE) + DUE_BYTES
+_DUE = struct.Struct(">Q")
 # Moves signed due times into the unsigned range, so that the bytes sort as the numbers do.
 _DUE_BIAS = 1 << 63
 
@@ -55,11 +58,38 @@ class Codec(Generic[V]):
         self.decode_key = decode_key
 
 
+def encode_due(due: int) -> bytes:
+    """A due time as eight bytes, which sort as the times do."""
+    return _DUE.pack(due + _DUE_BIAS)
+
+
+def decode_due(raw: bytes) -> int:
+    """The due time that the first eight bytes say."""
+    return int(_DUE.unpack_from(raw)[0]) - _DUE_BIAS
+
+
 def seal(value: bytes, due: int | None) -> bytes:
     """Put an encoded value and its due time into an envelope."""
     if due is None:
         return _PLAIN + value
-    return _WITH_DUE.pack(_DUE_FORMAT, due + _DUE_BIAS) + value
+    return _WITH_DUE + _DUE.pack(due + _DUE_BIAS) + value
+
+
+def due_bytes(envelope: bytes) -> bytes | None:
+    """The due time in an envelope as `encode_due` gives it, without touching the value.
+
+    Raises:
+        InternalError: the bytes are not an envelope of a known format.
+    """
+    kind = envelope[:1]
+    if kind == _PLAIN:
+        return None
+    if kind == _WITH_DUE and len(envelope) >= _HEAD:
+        return envelope[1:_HEAD]
+    raise InternalError(
+        f"a stored value begins with {envelope[:_HEAD]!r}, which is no format of this engine's changelogs; "
+        "was the changelog written by another program?"
+    )
 
 
 def due_of(envelope: bytes) -> int | None:
@@ -68,17 +98,10 @@ def due_of(envelope: bytes) -> int | None:
     Raises:
         InternalError: the bytes are not an envelope of a known format.
     """
-    kind = envelope[:1]
-    if kind == _PLAIN:
-        return None
-    if kind == b"\x01" and len(envelope) >= _WITH_DUE.size:
-        return int(_WITH_DUE.unpack_from(envelope)[1]) - _DUE_BIAS
-    raise InternalError(
-        f"a stored value begins with {envelope[:9]!r}, which is no format of this engine's changelogs; was "
-        "the changelog written by another program?"
-    )
+    raw = due_bytes(envelope)
+    return None if raw is None else decode_due(raw)
 
 
 def open_envelope(envelope: bytes) -> bytes:
     """The encoded value in an envelope."""
-    return envelope[1:] if due_of(envelope) is None else envelope[_WITH_DUE.size :]
+    return envelope[1:] if due_bytes(envelope) is None else envelope[_HEAD:]

@@ -7,10 +7,14 @@
     position beyond the end means that it was made anew (fatal). A store last in step longer ago than the
     changelog's ``delete.retention.ms``, or whose position the log no longer holds, is thrown away, since
     deletions it never saw may be gone.
-4.  Read committed records from each store's position on, or from the beginning, into the stores.
-5.  A partition is done when the broker reports the end of its changelog at or beyond the offset of step 2.
-    Positions would not do: the last offsets may be control markers.
-6.  Drop decoded values, for the store was written behind them.
+4.  Read committed records from each store's position on, or from the beginning, and load them into the
+    stores.
+5.  A changelog is done when the broker reports its end at or beyond the offset of step 2. Positions would not
+    do: the last offsets may be control markers.
+6.  Settle the store: what was loaded is kept from now on, with a position that was never ahead of it, and its
+    agenda is complete.
+7.  A partition is done with the last of its changelogs. Drop decoded values, for the store was written behind
+    them.
 
 Reading runs on a thread of its own while the consumer goes on polling, so a restore may take longer than
 ``max.poll.interval.ms``, and partitions that are ready go on meanwhile.
@@ -26,7 +30,6 @@ from streams.engine.observer import Observer
 from streams.engine.partitions import TablePartition, TableSet
 from streams.engine.progress import Progress
 from streams.engine.record import TopicPartition
-from streams.engine.stores import Change
 
 __all__ = ["Restorer"]
 
@@ -85,11 +88,7 @@ class Restorer:
         numbers = sorted(partitions)
         stores = await self._offload(lambda: self._open(numbers))
         targets = await self._offload(lambda: self._targets(stores, noted))
-        pending = {
-            changelog: target
-            for changelog, target in targets.items()
-            if (stores[changelog].store.position or 0) < target
-        }
+        pending = await self._offload(lambda: self._behind(stores, targets))
         for number in self._done(numbers, pending):
             yield number
         if not pending:
@@ -139,6 +138,18 @@ class Restorer:
                 table.store.clear()
         return dict(ends)
 
+    @staticmethod
+    def _behind(
+        stores: Mapping[TopicPartition, TablePartition[object]], targets: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
+        behind: dict[TopicPartition, int] = {}
+        for changelog, target in targets.items():
+            if (stores[changelog].store.position or 0) < target:
+                behind[changelog] = target
+            else:
+                stores[changelog].store.settle()  # a restore that was cancelled may have left it unsettled
+        return behind
+
     def _outdated(self, topic: str, position: int, first: int, synced_at: float | None) -> str | None:
         if position < first:
             return f"it has read up to {position}, but the changelog begins at {first}"
@@ -159,19 +170,21 @@ class Restorer:
         restored: dict[TopicPartition, int],
     ) -> None:
         chunk = reader.read(_READ_SECONDS)
-        for changelog, records in chunk.records.items():
+        for changelog, (keys, values, position) in chunk.runs:
             if changelog not in pending:
                 continue
-            changes = [Change(key, value) for _, key, value in records]
-            if any(change.key is None for change in changes):
+            if not all(keys) and None in keys:
                 raise InternalError(f"{changelog} holds a record without a key, which no engine wrote")
-            stores[changelog].store.apply(changes, records[-1][0] + 1)
-            restored[changelog] += len(records)
+            stores[changelog].store.load(keys, values, position)
+            restored[changelog] += len(keys)
             self._progress.mark()
         for changelog, end in chunk.ends.items():
             if changelog in pending and end >= pending[changelog]:
-                stores[changelog].store.apply((), end)
+                store = stores[changelog].store
+                store.load((), (), end)
+                store.settle()
                 del pending[changelog]
+                self._progress.mark()
 
     def _done(self, partitions: Iterable[int], pending: Mapping[TopicPartition, int]) -> list[int]:
         left = {changelog.partition for changelog in pending}

@@ -11,7 +11,7 @@ times = st.integers(-50, 50)
 
 @given(st.lists(st.tuples(keys, st.none() | times)), times)
 def test_sorted_agenda_is_a_sorted_list(writes: list[tuple[bytes, int | None]], at: int) -> None:
-    agenda, dues = SortedAgenda(), dict[bytes, int]()
+    agenda, dues = SortedAgenda[AgendaEntry](), dict[bytes, int]()
     for key, written in writes:
         if key in dues:
             agenda.remove(AgendaEntry(dues.pop(key), key))
@@ -25,8 +25,24 @@ def test_sorted_agenda_is_a_sorted_list(writes: list[tuple[bytes, int | None]], 
     assert len(agenda) == len(expected)
 
 
+@given(st.lists(st.tuples(times, keys), unique=True), st.lists(st.tuples(times, keys), unique=True))
+def test_sorted_agenda_built_at_once_is_one_built_in_steps(
+    first: list[tuple[int, bytes]], later: list[tuple[int, bytes]]
+) -> None:
+    entries = [AgendaEntry(*entry) for entry in first]
+    agenda = SortedAgenda([entry.pack() for entry in entries])
+    for entry in later:
+        if entry not in first:
+            entries.append(AgendaEntry(*entry))
+            agenda.add(entries[-1].pack())
+    for entry in entries[::2]:
+        agenda.remove(entry.pack())
+    found = [AgendaEntry.unpack(raw) for raw in agenda.after(None, 1000)]
+    assert found == sorted(entries[1::2])
+
+
 def test_sorted_agenda_over_many_chunks() -> None:
-    agenda = SortedAgenda()
+    agenda = SortedAgenda[AgendaEntry]()
     entries = [AgendaEntry(number * 7919 % 10007, b"%d" % number) for number in range(10_000)]
     for entry in entries:
         agenda.add(entry)
@@ -44,7 +60,7 @@ def test_sorted_agenda_over_many_chunks() -> None:
 def test_round_agenda_sees_its_own_changes(
     committed: dict[bytes, int], steps: list[tuple[bytes, int | None, int, int | None]]
 ) -> None:
-    store = SortedAgenda()
+    store = SortedAgenda[AgendaEntry]()
     for key, at in committed.items():
         store.add(AgendaEntry(at, key))
     changed: set[bytes] = set()
@@ -64,7 +80,7 @@ def test_round_agenda_sees_its_own_changes(
 
 
 def test_a_tick_with_nothing_due_reads_one_entry_once() -> None:
-    store, reads = SortedAgenda(), list[int]()
+    store, reads = SortedAgenda[AgendaEntry](), list[int]()
     for number in range(100_000):
         store.add(AgendaEntry(1_000 + number, b"%d" % number))
 

@@ -18,7 +18,7 @@ from streams.engine import (
     TopicPartition,
 )
 from streams.engine.assignment import Assignment
-from streams.engine.clients import ChangelogChunk, ChangelogWrites, CommittedOffset, Poll
+from streams.engine.clients import ChangelogChunk, ChangelogRun, ChangelogWrites, CommittedOffset, Poll
 from streams.engine.errors import MembershipLostError, RejectedOutputError
 from streams.engine.isolation import Task
 from streams.engine.partitions import TableSet, TableSpecification
@@ -120,8 +120,9 @@ class Broker:
     def read(self, timeout_seconds: float) -> ChangelogChunk:
         del timeout_seconds
         (changelog, position), *_ = self.reading.items()
-        records = [(n, *change) for n, change in enumerate(self.changelog)][position:]
-        return ChangelogChunk({changelog: records} if records else {}, {changelog: len(self.changelog)})
+        keys, values = zip(*self.changelog[position:], strict=True)
+        end = len(self.changelog)
+        return ChangelogChunk([(changelog, ChangelogRun(keys, values, end))], {changelog: end})
 
     def partition_counts(self, topics: Iterable[str]) -> Mapping[str, int]:
         return dict.fromkeys(topics, 1)

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from streams.engine import BrokerError, FencedError, Output, Record, TopicPartition
-from streams.engine.clients import ChangelogChunk, ChangelogWrites, CommittedOffset, Poll
+from streams.engine.clients import ChangelogChunk, ChangelogRun, ChangelogWrites, CommittedOffset, Poll
 from streams.engine.errors import MembershipLostError, TransactionAbortedError
 
 from .broker import Broker
@@ -253,7 +253,7 @@ class MemoryChangelogReader:
     def read(self, timeout_seconds: float) -> ChangelogChunk:
         """A few records of some partitions."""
         del timeout_seconds
-        records: dict[TopicPartition, Sequence[tuple[int, bytes, bytes | None]]] = {}
+        runs: list[tuple[TopicPartition, ChangelogRun]] = []
         ends: dict[TopicPartition, int] = {}
         for changelog, position in self._positions.items():
             if self._random() < 0.2:
@@ -262,10 +262,11 @@ class MemoryChangelogReader:
             found, after = log.read(position, 6)
             self._positions[changelog] = after
             if found:
-                records[changelog] = [(offset, *change) for offset, change in found]
+                keys, values = zip(*(change for _, change in found), strict=True)
+                runs.append((changelog, ChangelogRun(keys, values, found[-1][0] + 1)))
             if after >= log.stable and self._end_told.get(changelog) != after:
                 ends[changelog] = self._end_told[changelog] = after
-        return ChangelogChunk(records, ends)
+        return ChangelogChunk(runs, ends)
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -35,11 +35,21 @@ Disk = dict[tuple[str, int], list[tuple[tuple[Change, ...], int]]]
 
 
 class DurableStore:
-    """A store whose writes survive its process, whole or not at all; see `PartitionStore`."""
+    """A store whose writes survive its process, whole or not at all; see `PartitionStore`.
 
-    def __init__(self, written: list[tuple[tuple[Change, ...], int]], doom: Callable[[], None]) -> None:
+    Of what is loaded any part may survive, without its position, until the store is settled.
+    """
+
+    def __init__(
+        self,
+        written: list[tuple[tuple[Change, ...], int]],
+        doom: Callable[[], None],
+        chance: Callable[[], float],
+    ) -> None:
         self._written = written
         self._doom = doom
+        self._chance = chance
+        self._loaded: list[tuple[Change, ...]] = []
         self._memory = MemoryStore()
         for changes, position in written:
             self._memory.apply(changes, position)
@@ -65,6 +75,23 @@ class DurableStore:
         self._memory.apply(changes, position)
         self._doom()
 
+    def load(self, keys: Sequence[bytes], envelopes: Sequence[bytes | None], position: int) -> None:
+        """Keep in memory; some of it is written at some time, in order within a key."""
+        self._doom()
+        self._memory.load(keys, envelopes, position)
+        self._loaded.append(tuple(Change(*change) for change in zip(keys, envelopes, strict=True)))
+        if self._chance() < 0.3:
+            self._flush()
+        self._doom()
+
+    def settle(self) -> None:
+        """Write all that was loaded, then the position."""
+        self._flush()
+        self._doom()
+        if self._memory.position is not None:
+            self._written.append(((), self._memory.position))
+        self._memory.settle()
+
     def agenda_after(self, cursor: AgendaEntry | None, count: int) -> Sequence[AgendaEntry]:
         """The next entries."""
         return self._memory.agenda_after(cursor, count)
@@ -72,13 +99,19 @@ class DurableStore:
     def clear(self) -> None:
         """Throw all away."""
         self._written.clear()
+        self._loaded.clear()
         self._memory.clear()
 
     def close(self) -> None:
-        """Everything is written already."""
+        """What was loaded and not settled is gone; all else is written already."""
 
     def __len__(self) -> int:
         return len(self._memory)
+
+    def _flush(self) -> None:
+        position = self._written[-1][1] if self._written else 0
+        self._written += [(changes, position) for changes in self._loaded]
+        self._loaded.clear()
 
 
 class _Telling(Observer):
@@ -202,7 +235,7 @@ class SimulatedWorker:
     def _open(self, table: str, partition: int) -> PartitionStore:
         if self._disk is None:
             return _MortalStore(self._die)
-        return DurableStore(self._disk.setdefault((table, partition), []), self._die)
+        return DurableStore(self._disk.setdefault((table, partition), []), self._die, self._random)
 
     def _die(self) -> None:
         if self.process.dead:
@@ -223,3 +256,7 @@ class _MortalStore(MemoryStore):
     def apply(self, changes: Sequence[Change], position: int) -> None:
         self._doom()
         super().apply(changes, position)
+
+    def load(self, keys: Sequence[bytes], envelopes: Sequence[bytes | None], position: int) -> None:
+        self._doom()
+        super().load(keys, envelopes, position)
