@@ -198,6 +198,7 @@ def profiles(draw: st.DrawFn, event_id: str, at: datetime, *, exempt: bool | Non
         region=region,
         channels=channels,
         exempt=draw(st.integers(0, 9)) == 0 if exempt is None else exempt,
+        preferred_channel=draw(st.none() | st.sampled_from(Channel)),
     )
 
 

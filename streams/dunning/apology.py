@@ -1,6 +1,6 @@
 """Saying sorry for a suspension that a payment already made should have prevented."""
 
-from streams.dunning.channels import any_hour_channel
+from streams.dunning.choice import any_hour_channel, as_preferred
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.notices import Notice, send
 from streams.dunning.policy import Priority
@@ -14,7 +14,10 @@ def apologise(turn: Turn, case: Case) -> None:
     It waits for a window only where no channel without one is left.
     """
     message = turn.policy.messages.apology
-    channel = any_hour_channel(turn, message.channels)
+    wanted = message.channels
+    if message.follow_preference:
+        wanted = as_preferred(turn, wanted, case.case_id, at_once=True)
+    channel = any_hour_channel(turn, wanted)
     if turn.state.exempt or channel is None:
         reason = ReasonCode.EXEMPT if turn.state.exempt else ReasonCode.NO_LIVE_CHANNEL
         turn.say(Outcome.SUPPRESSED, reason, case_id=case.case_id, step_id="apology")

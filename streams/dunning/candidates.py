@@ -36,8 +36,14 @@ class Candidate(Struct, frozen=True, kw_only=True):
     pending: Pending | None = None
     first_contact: bool = False
     escalation: bool = False
+    follow_preference: bool = False
     brought_forward: bool = False
     retry: bool = False
+
+    @property
+    def at_once(self) -> bool:
+        """A first contact, and what an event has caused, do not wait for a better hour."""
+        return self.first_contact or self.pending is not None
 
     @property
     def unbudgeted(self) -> bool:
@@ -87,6 +93,7 @@ def due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
         case_id=case.case_id,
         first_contact=last.id == first.id,
         escalation=last.only_if == "no_response",
+        follow_preference=last.follow_preference,
         brought_forward=case.brought_forward is not None and case.brought_forward.step_id == last.id,
         retry=_is_retry(case.deferral, last.id),
     )
@@ -130,6 +137,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         template=last.template,
         occurrence=str(plan.resends),
         plan_id=plan.plan_id,
+        follow_preference=last.follow_preference,
         retry=_is_retry(plan.deferral, last.id),
     )
 
@@ -154,6 +162,7 @@ def due_pending(turn: Turn) -> list[Candidate]:
                 occurrence=pending.occurrence,
                 case_id=pending.case_id,
                 pending=pending,
+                follow_preference=message.follow_preference,
                 retry=pending.retry,
             )
         )

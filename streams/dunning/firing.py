@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.dunning.budget import budget_opening
 from streams.dunning.calendar import contact_time, local_day, next_contact_time, window_opening
 from streams.dunning.candidates import Candidate, due_pending, due_reminder, due_step
-from streams.dunning.channels import reach, usable_channels
+from streams.dunning.choice import channels_for
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.conversation import hand_over_replies
 from streams.dunning.events import Channel
@@ -19,13 +19,7 @@ from streams.dunning.notices import Debt, Notice, debt_lines, debt_of, debt_vari
 from streams.dunning.plans import plan_variables
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.state import Case, Contact, ContactStatus, Deferral, FinalNotice, Plan
-from streams.dunning.suspension import (
-    channels_asked_for,
-    channels_tried,
-    consider_suspensions,
-    renew_final_notices,
-    review,
-)
+from streams.dunning.suspension import consider_suspensions, renew_final_notices, review
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
 
@@ -76,13 +70,11 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
     if state.exempt:
         _through(turn, candidate, ReasonCode.EXEMPT)
         return
-    channels = reach(turn, candidate.channels, candidate.case_id)
+    channels = channels_for(turn, candidate)
     if not channels:
         _unreachable(turn, candidate)
         return
     case = None if candidate.case_id is None else state.case(candidate.case_id)
-    if case is not None and candidate.priority is Priority.FINAL_NOTICE:
-        channels = _widened(turn, case, channels)
     if case is not None:
         calls = channels[0] is Channel.PHONE and candidate.priority is Priority.FAILURE
         if (candidate.escalation or calls) and responded_since_anchor(state, case):
@@ -113,19 +105,6 @@ def _unreachable(turn: Turn, candidate: Candidate) -> None:
     case = None if candidate.case_id is None else turn.state.case(candidate.case_id)
     if case is not None:
         review(turn, case, ReasonCode.NO_LIVE_CHANNEL, step_id=candidate.step_id)
-
-
-def _widened(turn: Turn, case: Case, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """A final notice by as many channels as the suspension's gate will ask for, so that it can be met.
-
-    Steps by another channel may have been held, superseded or bounced.
-    """
-    if not turn.policy.suspension.widen_notice:
-        return channels
-    tried = channels_tried(turn, case)
-    lacking = channels_asked_for(turn, case) - len(tried.union(channels))
-    unused = [each for each in usable_channels(turn, case) if each not in tried and each not in channels]
-    return (*channels, *unused[: max(0, lacking)])
 
 
 def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel) -> bool:

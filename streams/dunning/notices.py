@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.dunning.calendar import local_day, window_closing, window_opening
+from streams.dunning.calls import call_variables
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
@@ -69,7 +70,7 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
         template=notice.template,
         locale=policy.default_locale if state.profile is None else state.profile.locale,
         purpose=notice.purpose,
-        variables=notice.variables,
+        variables=notice.variables | call_variables(turn) if channel is Channel.PHONE else notice.variables,
         invoices=notice.invoices,
         total_minor=sum(line.amount_minor for line in notice.invoices) if notice.invoices else None,
         currency=notice.currency,

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
 from streams.dunning.reply_words import ReplyWords
 
@@ -75,6 +76,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["always", "no_response"],
         Meta(description="`no_response`: only if the customer has not responded since the anchor."),
     ] = "always"
+    follow_preference: FollowPreference = False
 
 
 class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -110,6 +112,7 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(min_length=1, description="The first, or what it falls to, and further live ones."),
     ]
     template: TemplateName
+    follow_preference: FollowPreference = False
 
 
 class Messages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,6 +139,7 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[Literal["day", "week", "month", "quarter", "year"], ...],
         Meta(description="Only for terms of these lengths; empty: for all. Ignored for cards."),
     ] = ()
+    follow_preference: FollowPreference = False
 
 
 class CardReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -210,22 +214,6 @@ class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notice_valid_for: Annotated[timedelta, Meta(description="An older final notice is sent again first.")] = (
         timedelta(days=60)
     )
-
-
-class BringForward(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A call that comes earlier than its step when what was written does not arrive."""
-
-    channels: Annotated[
-        tuple[Channel, ...],
-        Meta(description="When one of these fails, the case's next phone step is brought forward."),
-    ] = (Channel.EMAIL,)
-    reports: Annotated[
-        tuple[Literal["bounced_hard", "bounced_soft", "complained", "opted_out"], ...],
-        Meta(description="What counts as failing; of soft bounces, the one after the retry."),
-    ] = ("bounced_hard", "bounced_soft", "complained", "opted_out")
-    after: Annotated[
-        timedelta, Meta(description="The call is due at the first contact hour so long after the report.")
-    ] = timedelta(days=1)
 
 
 class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -335,11 +323,18 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels_without_profile: Annotated[
         tuple[Channel, ...], Meta(description="What a customer with no profile is taken to have.")
     ] = (Channel.EMAIL,)
+    preferable_channels: Annotated[
+        tuple[Channel, ...],
+        Meta(
+            description="A customer's preferred channel counts if it is one of these (`follow_preference`)."
+        ),
+    ] = (Channel.EMAIL, Channel.IN_APP, Channel.PUSH, Channel.SMS)
     windows: Annotated[
         dict[Channel, Window], Meta(description="A channel without one may be used at any hour.")
     ] = field(default_factory=dict)
     bring_call_forward: BringForward = field(default_factory=BringForward)
     reply_words: ReplyWords = field(default_factory=ReplyWords)
+    call_sheet: CallSheet = field(default_factory=CallSheet)
     budget: Budget = field(default_factory=Budget)
     priorities: Annotated[
         tuple[Priority, ...], Meta(description="Who goes first when not all fits the budget.")

@@ -29,6 +29,22 @@ class Variables(Struct, frozen=True):
 
 _PAYMENT = frozenset({"pay_url", "card_brand", "card_last4"})
 
+CALL_VARIABLES = frozenset(
+    {
+        "attempts",
+        "closed_channels",
+        "contacts_made",
+        "customer_since",
+        "open_since",
+        "promised_until",
+        "responded_on",
+    }
+)
+"""What a text for a call may use as well, each of which may be absent: since when somebody is a customer,
+since when something is open and how often its collection was tried, when they last responded and until when
+they last promised to pay, the channels with an address that are closed, and the contacts made, one a line,
+the latest first: local day, channel, step, and `sent` `tried` `delivered` `bounced` or `responded`."""
+
 VARIABLES: dict[MessageKind, Variables] = {
     MessageKind.FAILURE: Variables(
         frozenset({"decline_class", "days_overdue"}), _PAYMENT | {"next_retry_on"}

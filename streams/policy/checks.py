@@ -255,6 +255,7 @@ def _channels(policy: Policy) -> Iterator[Problem]:
     if not policy.channel_order:
         yield Problem("channel_order", "is empty", "name the channels that may be used")
     yield from _no_repeats("channel_order", policy.channel_order)
+    yield from _no_repeats("preferable_channels", policy.preferable_channels)
     missing = [priority.value for priority in Priority if priority not in policy.priorities]
     if missing:
         yield Problem("priorities", f"lacks {', '.join(missing)}", "name each once")

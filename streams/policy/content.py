@@ -17,7 +17,7 @@ from msgspec import Struct
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
-from streams.dunning.variables import VARIABLES
+from streams.dunning.variables import CALL_VARIABLES, VARIABLES
 from streams.policy import formats
 from streams.policy.errors import RenderError
 from streams.policy.sandbox import LOCALE, Sandbox
@@ -26,6 +26,7 @@ from streams.policy.usage import uses
 _WHOLE_NUMBERS = frozenset(
     {
         "amount_minor",
+        "attempts",
         "days_left",
         "days_overdue",
         "exp_month",
@@ -140,6 +141,8 @@ class Content:
     def _context(self, command: NotificationCommand, locale: Locale) -> dict[str, Any]:
         # What may be absent is None; what is required and missing stays undefined, which is an error.
         context: dict[str, Any] = dict.fromkeys(self._optional.get(command.template, frozenset()))
+        if command.channel is Channel.PHONE:
+            context |= dict.fromkeys(CALL_VARIABLES)
         context["currency"] = command.currency
         context["total"] = (
             formats.money(command.total_minor, command.currency, locale)

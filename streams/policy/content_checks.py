@@ -14,7 +14,7 @@ from msgspec import Struct
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
-from streams.dunning.variables import VARIABLES, MessageKind
+from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
 from streams.policy.content import ALWAYS_KNOWN, Content, Text, check_template
 from streams.policy.errors import Problem, RenderError
 from streams.policy.formats import parse_locale
@@ -52,7 +52,8 @@ def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
             asked = by_template.get(template, [])
             for channel, text in channels.items():
                 path = f"content.{locale}.{template}.{channel.value}"
-                found = [*_shape(path, channel, text), *_syntax(path, text, {use.kind for use in asked})]
+                known = _known_names({use.kind for use in asked}, channel)
+                found = [*_shape(path, channel, text), *_syntax(path, text, known)]
                 yield from found
                 if not found:
                     place = _Place(path, locale, channel, text)
@@ -117,7 +118,7 @@ def _shape(path: str, channel: Channel, text: Text) -> Iterator[Problem]:
         yield Problem(f"{path}.subject", f"{channel.value} has no subject", "remove it")
 
 
-def _syntax(path: str, text: Text, kinds: set[MessageKind]) -> Iterator[Problem]:
+def _syntax(path: str, text: Text, known: frozenset[str]) -> Iterator[Problem]:
     for part, source in (("subject", text.subject), ("body", text.body)):
         if source is None:
             continue
@@ -132,18 +133,18 @@ def _syntax(path: str, text: Text, kinds: set[MessageKind]) -> Iterator[Problem]
             )
         if refused:
             continue
-        known = _known_names(kinds)
         for name in sorted(meta.find_undeclared_variables(tree) - known):
             hint = _nearest(name, known) or f"known here: {', '.join(sorted(known))}"
             yield Problem(f"{path}.{part}", f"the variable `{name}` is not known", hint)
 
 
-def _known_names(kinds: set[MessageKind]) -> frozenset[str]:
+def _known_names(kinds: set[MessageKind], channel: Channel) -> frozenset[str]:
     """What all of these kinds of message are given; for a text that is not used, what any is given."""
+    always = ALWAYS_KNOWN | CALL_VARIABLES if channel is Channel.PHONE else ALWAYS_KNOWN
     sets = [VARIABLES[kind].required | VARIABLES[kind].optional for kind in kinds]
     if not sets:
-        return ALWAYS_KNOWN.union(*(each.required | each.optional for each in VARIABLES.values()))
-    return frozenset.intersection(*sets) | ALWAYS_KNOWN
+        return always.union(*(each.required | each.optional for each in VARIABLES.values()))
+    return frozenset.intersection(*sets) | always
 
 
 def _samples(place: _Place, content: Content, asked: list[Use]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy, Step
-from streams.dunning.variables import VARIABLES
+from streams.dunning.variables import CALL_VARIABLES, VARIABLES
 from streams.policy.compliance import ComplianceWindow, compliance_windows
 from streams.policy.content import ALWAYS_KNOWN
 from streams.policy.loading import load
@@ -82,7 +82,10 @@ It calls nothing and imports nothing. Every text is rendered with samples when t
 unknown variable, or one that is printed though it may be absent, is an error there and not when a message is
 due. An SMS takes at most {sms} segments, a push {title} characters of title and {body} of body.
 
-Every text may use {always}. Beyond that:
+Every text may use {always}. A text for a call may use what whoever calls has to know, each of which may be
+absent: {call}. `contacts_made` has a line for each earlier contact, the latest
+first (`call_sheet.contacts` of them): the local day, the channel, the step, and `sent`, `tried`, `delivered`,
+`bounced` or `responded`. Beyond that:
 
 | message | always there | may be absent (None) |
 |---|---|---|
@@ -216,6 +219,7 @@ def _content() -> Iterator[str]:
         title=MOST_PUSH_TITLE,
         body=MOST_PUSH_BODY,
         always=_names(ALWAYS_KNOWN),
+        call=_names(CALL_VARIABLES),
     ).rstrip("\n")
     for kind, variables in VARIABLES.items():
         yield f"| `{kind.value}` | {_names(variables.required)} | {_names(variables.optional)} |"

@@ -6,16 +6,20 @@ from datetime import UTC, datetime, timedelta
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import DeclineClass
-from streams.dunning.variables import VARIABLES, MessageKind
+from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
 from streams.policy.usage import Use
 
 _DECIDED_AT = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
 
 _VALUES = {
     "amount_minor": "123456",
+    "attempts": "3",
     "card_brand": "mastercard",
     "card_last4": "4242",
+    "closed_channels": "email, sms",
+    "contacts_made": "2026-02-20 sms d5_sms delivered\n2026-02-15 email d0_email bounced",
     "currency": "USD",
+    "customer_since": "2023-05-04",
     "days_left": "30",
     "days_overdue": "53",
     "decline_class": "soft",
@@ -23,11 +27,14 @@ _VALUES = {
     "exp_year": "2027",
     "interval": "quarter",
     "next_retry_on": "2026-09-23",
+    "open_since": "2026-02-15",
     # As long as payment links are: what a text message must leave room for.
     "pay_url": "https://billing.example.com/pay/" + "x" * 32,
     "plan_name": "Professional Team Plus",
     "previous_amount_minor": "99900",
+    "promised_until": "2026-02-25",
     "renews_on": "2026-09-23",
+    "responded_on": "2026-02-20",
     "subscription_count": "2",
     "suspension_date": "2026-09-23",
     "trial_days": "30",
@@ -53,7 +60,8 @@ def samples(use: Use, channel: Channel, locale: str) -> Iterator[NotificationCom
     variables = VARIABLES[use.kind]
     # Only a soft decline is tried again.
     absent = {"next_retry_on"} if use.decline_class not in {None, DeclineClass.SOFT} else set()
-    optional = sorted(variables.optional - absent)
+    for_calls = CALL_VARIABLES if channel is Channel.PHONE else frozenset[str]()
+    optional = sorted((variables.optional - absent) | for_calls)
     combinations = {frozenset(optional), frozenset(), *(frozenset(optional) - {name} for name in optional)}
     for chosen in sorted(combinations, key=sorted):
         values = {name: _VALUES[name] for name in sorted(variables.required | chosen)}

@@ -352,6 +352,7 @@ class Customer:
         channels: Iterable[Channel] = EVERY_CHANNEL,
         exempt: bool = False,
         arrives: datetime | None = None,
+        **more: Any,
     ) -> list[Command]:
         event = CustomerProfile(
             event_id=self._id(),
@@ -364,6 +365,7 @@ class Customer:
             region=region,
             channels=tuple(channels),
             exempt=exempt,
+            **more,
         )
         return self.tell(event, arrives=arrives)
 

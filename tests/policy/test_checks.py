@@ -57,6 +57,16 @@ def put(document: dict[str, Any], path: str, value: Any) -> None:
         ("budget.per_day", 0, "budget.per_day", "at least 1"),
         ("content.en.final_notice.fax", {"body": "x"}, "content.en.final_notice.fax", "is not known here"),
         ("content.en.final_notice.sms", {}, "content.en.final_notice.sms.body", "is missing"),
+        ("call_sheet.contacts", 65, "call_sheet.contacts", "at most 64"),
+        ("preferable_channels", ["sms", "sms"], "preferable_channels[1]", "stands twice"),
+        ("bring_call_forward.after", "-P1D", "bring_call_forward.after", "is not positive"),
+        ("bring_call_forward.reports", ["clicked"], "bring_call_forward.reports[0]", "known: "),
+        ("hold_after_reply", "-P1D", "hold_after_reply", "is not positive"),
+        # Words of replies.
+        ("reply_words.opt_out.xx-y", ["BASTA"], "reply_words.opt_out.xx-y", "is not a language"),
+        ("reply_words.opt_out.en", ["!!"], "reply_words.opt_out.en[0]", "has no letter"),
+        ("reply_words.opt_in.es", ["Baja."], "reply_words.opt_in.es[0]", "stands in `opt_out` too"),
+        ("reply_words.opt_out_of_all.en", ["stop"], "reply_words.opt_out_of_all.en[0]", "keep one of them"),
         # The ladder's.
         (f"{LADDER}[1].id", "d0_email", f"{LADDER}[1].id", "is taken by campaigns.standard.ladder[0].id"),
         ("cards.reminders[0].id", "d0_email", "cards.reminders[0].id", "is taken by"),
