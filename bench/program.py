@@ -43,19 +43,26 @@ class Program:
         notes: Sequence[str] = (),
         data: Any = None,
     ) -> None:
-        """Print the table; write the JSON and RESULTS.md unless told not to."""
+        """Print the table, the command and the machine; write JSON and RESULTS.md unless told not to."""
+        command = shlex.join(["python", "-m", f"bench.programs.{self._name}", *sys.argv[1:]])
+        date = given.date or datetime.now(UTC).date().isoformat()
+        facts = machine()
         print(f"\n{self._title}")
         print(report.text_table(headings, lines))
-        print("\n".join(notes), flush=True)
+        print("\n".join(notes))
+        print(
+            f"{command} on {date}: {', '.join(f'{name} {value}' for name, value in facts.items())}",
+            flush=True,
+        )
         if given.no_results:
             return
         report.write_json(
             RESULTS / f"{self._name}.json",
             {
                 "title": self._title,
-                "command": shlex.join(["python", "-m", f"bench.programs.{self._name}", *sys.argv[1:]]),
-                "date": given.date or datetime.now(UTC).date().isoformat(),
-                "machine": machine(),
+                "command": command,
+                "date": date,
+                "machine": facts,
                 "table": {"headings": headings, "lines": lines},
                 "notes": list(notes),
                 "data": data,

@@ -2,7 +2,8 @@
 
 The worker's own parts without Kafka: the desk, its tables, their stores and agenda. All customers lie in one
 partition, which is harder than eight partitions with an eighth each. Measured is from the tick in hand to the
-changes encoded for the changelog; what is due includes decisions, messages and their encoding.
+changes encoded for the changelog; what is due includes decisions, messages and their encoding, and so is
+nearly all `decide`. What the engine has in it, finding out who is due, stands beside it.
 """
 
 import statistics
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from bench.changelog import key_of
 from bench.dunning_work import PREFIX, history
 from bench.program import Program, aim
 from streams.agents.desk import Desk, due_micros, to_micros
@@ -24,7 +26,6 @@ from streams.dunning.state import CustomerState, encode_state
 from streams.engine import Batch, EngineSettings, Record, create_app
 from streams.engine.codec import seal
 from streams.engine.settings import StoreKind
-from streams.engine.stores import Change
 from streams.engine.tables import take_in_hand
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
@@ -89,18 +90,27 @@ class Worker:
         """Write so many customers straight into the store, as a restore does; so many of them are due."""
         later = pending.now + timedelta(days=1)
         for first in range(0, customers, _CHUNK):
-            changes = []
+            keys, envelopes = [], []
             for number in range(first, min(first + _CHUNK, customers)):
                 templates: Sequence[CustomerState] = pending.due if number < due else pending.waiting
                 template = templates[number % len(templates)]
                 state = replace(
                     template,
-                    customer_id=f"customer-{number:08}",
+                    customer_id=key_of(number).decode(),
                     next_due=template.next_due if number < due else later + timedelta(seconds=number),
                 )
-                envelope = seal(encode_state(state), due_micros(state))
-                changes.append(Change(state.customer_id.encode(), envelope))
-            self._customers.store.apply(changes, first + len(changes))
+                keys.append(key_of(number))
+                envelopes.append(seal(encode_state(state), due_micros(state)))
+            self._customers.store.load(keys, envelopes, first + len(keys))
+        self._customers.store.settle()
+
+    def agenda(self, now: datetime) -> float:
+        """How long the agenda alone takes to say who is due."""
+        began = time.perf_counter()
+        self._customers.due(to_micros(now), None)
+        took = time.perf_counter() - began
+        self._tables.forget({0})
+        return took
 
     def tick(self, now: datetime) -> tuple[float, int]:
         """One tick; how long it took, and how many records go out."""
@@ -135,18 +145,26 @@ def main() -> int:
     pending = Pending(policy)
     lines: list[tuple[str, ...]] = []
     notes: list[str] = []
-    data: dict[str, float] = {}
+    data: dict[str, dict[str, float | str]] = {}
     for store in given.stores:
         for due in (0, given.due):
             with tempfile.TemporaryDirectory(prefix="bench-") as directory:
                 worker = Worker(store, Path(directory), policy)
                 worker.fill(pending, given.customers, due)
                 ticks = _FULL_TICKS if due else _EMPTY_TICKS
+                agenda = min(worker.agenda(pending.now) for _ in range(_FULL_TICKS)) * 1_000
                 took = [worker.tick(pending.now + timedelta(milliseconds=each)) for each in range(ticks)]
                 worker.close()
             median = statistics.median(seconds for seconds, _ in took) * 1_000
             highest = max(seconds for seconds, _ in took) * 1_000
-            data[f"{store}-{due}"] = median
+            data[f"{store}-{due}"] = {
+                "store": store,
+                "pending": given.customers,
+                "due": due,
+                "median_ms": median,
+                "highest_ms": highest,
+                "agenda_ms": agenda,
+            }
             lines.append(
                 (
                     store,
@@ -154,13 +172,14 @@ def main() -> int:
                     f"{due:,}",
                     f"{median:,.3f}",
                     f"{highest:,.3f}",
+                    f"{agenda:,.3f}",
                     f"{took[0][1]:,}",
                     f"{due / median * 1_000:,.0f}" if due else "-",
                 )
             )
             if not due:
                 notes.append(aim(f"tick with none due, {store}", median, _WANTED_MS, "ms", at_most=True))
-    headings = ("store", "pending", "due", "median ms", "highest ms", "outputs", "customers/s")
+    headings = ("store", "pending", "due", "median ms", "highest ms", "agenda ms", "outputs", "customers/s")
     program.finish(given, headings, lines, notes, data)
     return 0
 
