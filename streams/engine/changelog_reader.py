@@ -18,8 +18,6 @@ __all__ = ["LibrdkafkaChangelogReader"]
 logger = logging.getLogger(__name__)
 
 _RESTORE_RECORDS = 20_000
-# Per partition and request; the queue in memory holds 64 MiB of all together, librdkafka's default.
-_FETCH_BYTES = 4 << 20
 
 
 class LibrdkafkaChangelogReader:
@@ -37,11 +35,12 @@ class LibrdkafkaChangelogReader:
                 "auto.offset.reset": "earliest",
                 "allow.auto.create.topics": False,
                 "isolation.level": "read_committed",
-                "queued.min.messages": 100_000,
+                # Per partition, and one chunk is ahead enough. Small records weigh most by what librdkafka
+                # keeps beside each, about half a KiB, which its limit in bytes does not count.
+                "queued.min.messages": 20_000,
                 # Ask again as soon as the queue has room: the default of a second would pause the restore.
                 "fetch.queue.backoff.ms": 10,
                 "fetch.wait.max.ms": 50,
-                "max.partition.fetch.bytes": _FETCH_BYTES,
             }
         )
 
