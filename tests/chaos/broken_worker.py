@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from streams.engine import EngineSettings, TopicPartition
+from streams.engine import EngineSettings, TopicPartition, changelog_reader
 from streams.engine.assignment import Assignment
 from streams.engine.changelog_reader import LibrdkafkaChangelogReader
 from streams.engine.clients import Poll
 from streams.engine.input_consumer import LibrdkafkaConsumer
 from streams.engine.overtaking import HeldTicks
 from streams.engine.partitions import TablePartition, TableSet
-from streams.engine.restore import Restorer
+from streams.engine.stores import rocksdb
+from streams.engine.stores.memory import MemoryStore
+from streams.engine.stores.rocksdb import RocksDBStore
 from streams.engine.transactional_producer import LibrdkafkaProducer
 from streams.settings import Settings
 
@@ -41,12 +43,12 @@ def _die_at(owner: type, method: str, number: int, *, where: Callable[..., bool]
 
 def between_commit_and_store(number: int) -> None:
     """Kafka has the round, the stores have nothing of it."""
-    _die_at(TableSet, "apply", number)
+    _die_at(TableSet, "land", number)
 
 
 def between_two_stores(number: int) -> None:
     """The first table has the round, the second has not."""
-    _die_at(TablePartition, "apply", 2 * number)
+    _die_at(TablePartition, "land", 2 * number)
 
 
 def before_the_commit(number: int) -> None:
@@ -57,8 +59,11 @@ def before_the_commit(number: int) -> None:
 
 
 def during_restore(number: int) -> None:
-    """Some of the changelog is in the stores."""
-    _die_at(Restorer, "_step", number)
+    """Some of the changelog is in the stores; on disk it was loaded in bulk, with a checkpoint or two."""
+    changelog_reader._RESTORE_RECORDS = 20
+    rocksdb._LOAD_RECORDS, rocksdb._CHECKPOINT_BYTES = 10, 4_000
+    _die_at(MemoryStore, "load", number)
+    _die_at(RocksDBStore, "load", number)
 
 
 def during_rebalance(number: int) -> None:

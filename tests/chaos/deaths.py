@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from tests.app.harness import Worker
 
@@ -13,7 +14,7 @@ MOMENTS = (
     "before_the_commit:2",
     "between_commit_and_store:1",
     "between_two_stores:3",
-    "during_restore:1",
+    "during_restore:12",
     "between_commit_and_store:4",
     "during_rebalance:1",
     "before_the_commit:5",
@@ -42,14 +43,15 @@ def at_exact_moments(stage: Stage, *, store: str, moments: Sequence[str] = MOMEN
     stage.wait_until_done()
     first.kill()
     stage.workers.clear()
+    settings: dict[str, Any] = {"store": store}
     for place, moment in enumerate(moments):
         stage.feed(1 / (len(moments) - place + 1))
-        if moment.startswith("during_restore") and store == "rocksdb":
-            # A store on disk is nearly up to date; on another machine it would begin with nothing.
-            stage.wait_for_death(stage.start(store="memory", breaks=moment))
-            continue
-        stage.wait_for_death(stage.start(store=store, breaks=moment))
-    return f"died at {len(moments)} moments; " + stage.finish(stage.start(store=store))
+        if moment.startswith("during_restore"):
+            # A store on disk is nearly up to date; on another machine it begins with nothing. From then on
+            # the work goes on there, over what the death left behind.
+            settings["data_directory"] = stage.directory / "elsewhere"
+        stage.wait_for_death(stage.start(breaks=moment, **settings))
+    return f"died at {len(moments)} moments; " + stage.finish(stage.start(**settings))
 
 
 def pause(stage: Stage, least: float, most: float) -> None:
