@@ -3,10 +3,11 @@
 Run as ``python -m bench.programs.plots``; it starts itself again there. What was not measured is not drawn.
 """
 
+import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +19,40 @@ DOCS = HERE.parent / "docs"
 
 _WIDTH, _HEIGHT = 8.0, 4.5
 _DPI = 120
-_OURS, _THEIRS = "#1f6f8b", "#b8b8b8"
+_OURS, _OURS_TOO, _THEIRS, _AIM = "#1f6f8b", "#e08a3c", "#b8b8b8", "#444444"
+_STORES = {"memory": ("memory", _OURS_TOO), "rocksdb": ("RocksDB", _OURS)}
+_JOBS = {"engine": ("engine job", _OURS), "dunning": ("dunning job", _OURS_TOO)}
+
+_RESTORE_AIM = 200_000
+_MEMORY_AIM_GIB = 2
+_LATENCY_AIM_MS = 50
 
 
 def main() -> int:
     """Draw, after changing to the environment that has matplotlib."""
+    parser = argparse.ArgumentParser(prog="python -m bench.programs.plots", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the JSON files are")
+    parser.add_argument("--into", type=Path, default=DOCS, help="where the PNGs go")
+    given = parser.parse_args()
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - only the other environment has it
     except ImportError:
         return _again()
-    for name in ("engine", "engine-pinned", "dunning", "dunning-pinned"):
-        if (document := _read(name)) is not None:
-            figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-            pinned = " on one core" if document["pinned_to"] is not None else ""
-            _contenders(figure.subplots(), document, f"{document['job']} job{pinned}")
-            _save(figure, f"bench-{name}")
-    if (document := _read("latency")) is not None:
+    drawn = 0
+    for name, draw in _PLOTS.items():
+        source = given.results / f"{name}.json"
+        if not source.is_file():
+            print(f"{name} was not measured")
+            continue
+        document = msgspec.json.decode(source.read_bytes())
         figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        _latency(figure.subplots(), document["data"])
-        _save(figure, "bench-latency")
-    if (document := _read("customers")) is not None:
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        _customers(figure.subplots(1, 2), document["data"])
-        _save(figure, "bench-customers")
-    if (document := _read("workers")) is not None:
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        _workers(figure.subplots(), document["data"])
-        _save(figure, "bench-workers")
-    if (document := _read("restore_speed")) is not None:
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        _restore(figure.subplots(), document["data"])
-        _save(figure, "bench-restore")
-    return 0
+        draw(figure, document)
+        figure.supxlabel(_origin(document), fontsize=7, color="#777777", x=0.99, ha="right")
+        target = given.into / f"bench-{name.partition('_')[0]}.png"
+        figure.savefig(target, dpi=_DPI)
+        print(target)
+        drawn += 1
+    return 0 if drawn else 1
 
 
 def _again() -> int:
@@ -58,83 +61,177 @@ def _again() -> int:
     environment.ensure_contenders()
     python = str(environment.contenders_python())
     variables = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    return subprocess.run([python, str(Path(__file__))], env=variables, check=False).returncode
+    command = [python, str(Path(__file__)), *sys.argv[1:]]
+    return subprocess.run(command, env=variables, check=False).returncode
 
 
-def _read(name: str) -> Any:
-    path = RESULTS / f"{name}.json"
-    return msgspec.json.decode(path.read_bytes()) if path.is_file() else None
+def _origin(document: Mapping[str, Any]) -> str:
+    machine = document["machine"]
+    facts = f"{machine['processor']}, {machine['processors']} processors, {machine['memory']}"
+    return f"{document['command']}, {document['date']}, {facts}"
 
 
-def _save(figure: Any, name: str) -> None:
-    path = DOCS / f"{name}.png"
-    figure.savefig(path, dpi=_DPI)
-    print(path.relative_to(HERE.parent))
+def _thousands(axis: Any) -> None:
+    axis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
 
 
-def _contenders(axes: Any, job: Mapping[str, Any], title: str) -> None:
+def _tidy(axes: Any, grid: str) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color="#e4e4e4")
+    axes.set_axisbelow(True)
+
+
+def _contenders(figure: Any, job: Mapping[str, Any]) -> None:
+    axes = figure.subplots()
     rows = [row for row in reversed(job["rows"]) if row["median"]]
     medians = [row["median"] for row in rows]
+    several = job["rounds"] > 1
     spread = [
         [row["median"] - row["lowest"] for row in rows],
         [row["highest"] - row["median"] for row in rows],
     ]
     colours = [_OURS if row["contender"].startswith("ours") else _THEIRS for row in rows]
-    axes.barh([row["title"] for row in rows], medians, xerr=spread, color=colours, capsize=3)
-    axes.set_xlabel("records/s, median; lines from lowest to highest")
-    axes.set_title(f"{title}, {job['records']:,} records, {job['rounds']} rounds")
+    bars = axes.barh(
+        [row["title"] for row in rows], medians, xerr=spread if several else None, color=colours, capsize=3
+    )
+    axes.bar_label(bars, [f"{median:,.0f}" for median in medians], padding=6, fontsize=9)
+    axes.set_xlim(right=1.15 * max(row["highest"] for row in rows))
+    pinned = ", each on one core" if job["pinned_to"] is not None else ""
+    rounds = f"{job['rounds']} rounds" if several else "one round"
+    axes.set_title(f"{job['job'].capitalize()} job{pinned}: {job['records']:,} records, {rounds}")
+    lines = "; bars are medians, lines go from lowest to highest" if several else ""
+    axes.set_xlabel(f"input records per second{lines}")
+    _thousands(axes.xaxis)
+    _tidy(axes, "x")
 
 
-def _latency(axes: Any, data: Mapping[str, Any]) -> None:
-    for label, found in data.items():
+def _latency(figure: Any, document: Mapping[str, Any]) -> None:
+    axes = figure.subplots()
+    for (label, found), colour in zip(document["data"].items(), (_OURS, _OURS_TOO), strict=False):
         shares = found["milliseconds"]
-        axes.plot(
-            [f"p{float(share) * 100:.0f}" for share in shares], list(shares.values()), "o-", label=label
-        )
-    axes.set_ylabel("ms from produce to committed output")
+        names = [f"p{float(share) * 100:.0f}" for share in shares]
+        axes.plot(names, list(shares.values()), "o-", color=colour, label=f"{int(label[1:]):,} events/s")
+        for name, value in zip(names, shares.values(), strict=True):
+            axes.annotate(f"{value:.0f}", (name, value), (0, 7), textcoords="offset points", ha="center")
+    axes.axhline(
+        _LATENCY_AIM_MS, color=_AIM, linestyle=":", label=f"aim for p99 at 200/s: {_LATENCY_AIM_MS} ms"
+    )
+    axes.set_title("Latency from produce to committed decision")
+    axes.set_xlabel("share of events that took at most so long")
+    axes.set_ylabel("milliseconds")
     axes.set_ylim(bottom=0)
-    axes.legend(title="events/s")
+    axes.legend()
+    _tidy(axes, "y")
 
 
-def _customers(pair: Any, data: Mapping[str, Any]) -> None:
-    for store in ("memory", "rocksdb"):
+def _customers(figure: Any, document: Mapping[str, Any]) -> None:
+    rates, memory = figure.subplots(1, 2)
+    for store, (label, colour) in _STORES.items():
         points = sorted(
-            (each["customers"], each["records_per_second"], each["memory_bytes"] / 2**20)
-            for each in data.values()
+            (each["customers"], each["records_per_second"], each["memory_bytes"] / 2**30)
+            for each in document["data"].values()
             if each["store"] == store
         )
         if points:
-            sizes, rates, memory = zip(*points, strict=True)
-            pair[0].semilogx(sizes, rates, "o-", label=store)
-            pair[1].loglog(sizes, memory, "o-", label=store)
-    pair[0].set_ylim(bottom=0)
-    pair[0].set_ylabel("records/s")
-    pair[1].set_ylabel("MiB, at the highest")
-    for axes in pair:
+            sizes, speeds, sums = zip(*points, strict=True)
+            rates.semilogx(sizes, speeds, "o-", color=colour, label=label)
+            memory.semilogx(sizes, sums, "o-", color=colour, label=label)
+    figure.suptitle("Engine job by the number of customers, one worker")
+    rates.set_ylabel("records per second")
+    memory.set_ylabel("GiB resident at the highest")
+    memory.axhline(_MEMORY_AIM_GIB, color=_AIM, linestyle=":", label=f"aim: {_MEMORY_AIM_GIB} GiB")
+    _thousands(rates.yaxis)
+    for axes in (rates, memory):
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("customers")
         axes.legend()
+        _tidy(axes, "y")
 
 
-def _workers(axes: Any, data: Mapping[str, Any]) -> None:
-    for job in ("engine", "dunning"):
-        points = sorted(
-            (each["workers"], each["records_per_second"]) for each in data.values() if each["job"] == job
-        )
-        if points:
-            counts, rates = zip(*points, strict=True)
-            axes.plot(counts, rates, "o-", label=f"{job} job")
-            axes.set_xticks(counts)
-    axes.set_ylim(bottom=0)
+def _workers(figure: Any, document: Mapping[str, Any]) -> None:
+    axes = figure.subplots()
+    found = document["data"].values()
+    counts = sorted({each["workers"] for each in found})
+    width = 0.8 / len(_JOBS)
+    for place, (job, (label, colour)) in enumerate(_JOBS.items()):
+        rates = {each["workers"]: each["records_per_second"] for each in found if each["job"] == job}
+        at = [counts.index(count) + (place - 0.5) * width for count in rates]
+        bars = axes.bar(at, list(rates.values()), width, color=colour, label=label)
+        axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates.values()], padding=2)
+    axes.set_xticks(range(len(counts)), [str(count) for count in counts])
+    axes.set_title("Throughput by the number of workers; the broker runs on the same machine")
     axes.set_xlabel("workers")
-    axes.set_ylabel("records/s")
+    axes.set_ylabel("records per second")
+    axes.margins(y=0.12)
     axes.legend()
+    _thousands(axes.yaxis)
+    _tidy(axes, "y")
 
 
-def _restore(axes: Any, data: Mapping[str, Any]) -> None:
-    names = [label.replace("-", ", ") + " keys" for label in data]
-    axes.barh(names, [each["keys_per_second"] for each in data.values()], color=_OURS)
-    axes.set_xlabel("keys/s restored from the changelog")
+def _restore(figure: Any, document: Mapping[str, Any]) -> None:
+    speeds, restarts = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    found = list(reversed(document["data"].values()))
+    names = [f"{_STORES[each['store']][0]},\n{each['keys']:,} keys" for each in found]
+    colours = [_STORES[each["store"]][1] for each in found]
+    rates = [each["keys_per_second"] for each in found]
+    bars = speeds.barh(names, rates, color=colours)
+    speeds.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=3)
+    speeds.axvline(_RESTORE_AIM, color=_AIM, linestyle=":", label=f"aim: {_RESTORE_AIM:,}")
+    speeds.set_xlabel("keys per second from the changelog")
+    speeds.xaxis.set_major_locator(_every_so_often())
+    _thousands(speeds.xaxis)
+    bars = restarts.barh(names, [each["warm_seconds"] for each in found], color=colours)
+    restarts.bar_label(bars, [f"{each['warm_seconds']:.1f}" for each in found], padding=3)
+    restarts.set_xlabel("seconds from a restart to ready\n(memory is restored anew)")
+    figure.suptitle("Restoring a worker")
+    figure.legend(loc="upper right", fontsize=9)
+    for axes in (speeds, restarts):
+        axes.margins(x=0.2)
+        _tidy(axes, "x")
 
+
+def _every_so_often() -> Any:
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - only the other environment has it
+
+    return MaxNLocator(4)
+
+
+def _tick(figure: Any, document: Mapping[str, Any]) -> None:
+    axes = figure.subplots()
+    found = list(reversed(document["data"].values()))
+    names = [f"{_STORES[each['store']][0]},\n{each['due']:,} due" for each in found]
+    height = 0.36
+    for offset, key, label, colour in (
+        (height / 2, "median_ms", "the whole tick", _OURS),
+        (-height / 2, "agenda_ms", "of which: finding who is due", _OURS_TOO),
+    ):
+        values = [each[key] for each in found]
+        bars = axes.barh(
+            [place + offset for place in range(len(found))], values, height, color=colour, label=label
+        )
+        axes.bar_label(
+            bars, [f"{value:,.0f}" if value >= 100 else f"{value:.2g}" for value in values], padding=3
+        )
+    axes.set_yticks(range(len(found)), names)
+    axes.set_xscale("log")
+    axes.set_title(f"A tick with {found[0]['pending']:,} customers pending in one partition")
+    axes.set_xlabel("milliseconds")
+    axes.legend()
+    axes.margins(x=0.15)
+    _tidy(axes, "x")
+
+
+_PLOTS: Mapping[str, Callable[[Any, Mapping[str, Any]], None]] = {
+    "engine": _contenders,
+    "engine-pinned": _contenders,
+    "dunning": _contenders,
+    "dunning-pinned": _contenders,
+    "latency": _latency,
+    "customers": _customers,
+    "workers": _workers,
+    "restore_speed": _restore,
+    "tick_cost": _tick,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
