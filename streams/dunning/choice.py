@@ -62,12 +62,14 @@ def reach(turn: Turn, wanted: tuple[Channel, ...], case_id: str | None = None) -
 
     A dead channel falls to the next live one in the policy's order: first to one by which the case has not
     been spoken of yet, since somebody who does not read their mail may see a note in the application. A call
-    or a letter comes only where nothing gentler is left.
+    or a letter comes only where nothing gentler is left, and the letter where somebody is not to be called.
     """
     live = live_channels(turn)
     if not live:
         return ()
-    first = wanted[0] if wanted[0] in live else _substitute(turn, live, case_id)
+    case = None if case_id is None else turn.state.case(case_id)
+    usable = live if case is None else usable_channels(turn, case) or live
+    first = wanted[0] if wanted[0] in live else _substitute(turn, usable, case_id)
     further = tuple(channel for channel in wanted[1:] if channel in live and channel is not first)
     return (first, *further)
 

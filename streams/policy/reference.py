@@ -67,6 +67,40 @@ content:
   in a map is an error, and so are anchors, aliases and tags.
 """
 
+_CHANNELS = """\
+## Channels, replies and promises
+
+- **Preference.** A step with `follow_preference` goes by the customer's preferred channel, if that is one
+  of `preferable_channels` and reaches them. Windows, budget and gate hold as ever. What is due at once (the
+  first contact, what an event causes) follows a preference only to a channel without hours.
+- **The end of a channel.** A hard bounce ends an address, an opt-out or a complaint the channel. Steps fall
+  to the next live channel of `channel_order`: first to one by which the case has not been spoken of, to a
+  call or a letter only where nothing gentler is left. An address that failed is used again after an
+  `opted_in` by that channel, or when a profile lists the channel that the one before did not. A soft bounce
+  is retried once, after `soft_bounce_retry_after`.
+- **STOP and its kin.** A `replied` whose `text` is one of `reply_words`, in any language, is an opt-out or
+  an opt-in. It is no response: it holds nothing and postpones nothing.
+- **A call brought forward.** Where a channel of `bring_call_forward` fails by one of its `reports`, the
+  next phone step of each case is due at the first contact hour `after` that, unless the customer has
+  responded.
+- **Nobody to reach.** A step that no live channel can carry becomes one `review` of the case, with the
+  reason `no_live_channel`.
+- **A reply** stops the ladder of the cases that its message listed, for `hold_after_reply` at most, counted
+  from the first reply that nobody has dealt with. A person ends it, once they have spoken with the
+  customer: a feedback `answered` for the command that was replied to (or for any about the case). So does a
+  `promised`. If neither comes, a `review` with the reason `hold_for_reply` goes out, and the ladder goes on
+  at the next contact hour. What the customer does meanwhile is still answered: the link to confirm a
+  payment, and the word that a new card failed.
+- **A promise** holds all ladders until its date and `hold_after_promise`, the longest one that stands.
+- **The gate** asks for delivered contacts by `suspension.channels`, as far as so many are live; a phone is
+  not, for somebody who has responded and so is not called. Where steps by another channel were held or
+  superseded, `suspension.widen_notice` sends the final notice by a further one.
+- **Hours.** A command by a channel with hours (`windows`) is good until they end on the same day, so that
+  no sender rings at night who keeps to `send_after` and `expires_at`. A sender that lets one expire reports
+  `bounced_soft`, and it is sent again; otherwise it counts as delivered after `assume_delivered_after`.
+
+"""
+
 _CONTENT = """\
 ## Content
 
@@ -104,7 +138,7 @@ was read (primary) or what a processor or law firm tells of it (secondary).
 def render() -> str:
     """The text of `docs/policy.md`."""
     care = load("care").policy
-    lines = [_INTRODUCTION, *_ladder(care), *_settings(), *_content(), *_compliance()]
+    lines = [_INTRODUCTION, *_ladder(care), _CHANNELS, *_settings(), *_content(), *_compliance()]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -112,9 +146,16 @@ def _ladder(policy: Policy) -> Iterator[str]:
     yield "## The ladder of `care`\n"
     yield "Days are the customer's local days from the first failure of the oldest unpaid invoice.\n"
     yield from _table(
-        ("day", "step", "what", "channels", "only if"),
+        ("day", "step", "what", "channels", "only if", "preference"),
         (
-            (str(step.day), f"`{step.id}`", _action(step), ", ".join(step.channels), _condition(step))
+            (
+                str(step.day),
+                f"`{step.id}`",
+                _action(step),
+                ", ".join(step.channels),
+                _condition(step),
+                "followed" if step.follow_preference else "",
+            )
             for step in policy.campaigns[policy.default_campaign].ladder
         ),
     )

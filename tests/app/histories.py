@@ -62,6 +62,7 @@ def _customer(chance: random.Random, customer_id: str, days: int) -> list[Arriva
         country=chance.choice(("US", "DE", "IN")),
         channels=tuple(chance.sample(list(Channel), chance.randrange(1, 7))),
         exempt=chance.random() < 0.03,
+        preferred_channel=chance.choice((None, *Channel)),
     )
     for invoice in range(chance.randrange(1, 4)):
         subscription_id = f"{customer_id}/s{invoice % 2}"
@@ -124,6 +125,7 @@ def _customer(chance: random.Random, customer_id: str, days: int) -> list[Arriva
             command_id="none-of-ours",
             channel=chance.choice(list(Channel)),
             kind=chance.choice(list(FeedbackKind)),
+            text=chance.choice((None, "STOP", "START", "What is this about?")),
         )
     return made
 

@@ -515,6 +515,17 @@ def test_what_cannot_be_called_or_texted_is_asked_by_a_channel_not_used_yet() ->
     assert [action for action, _, _ in customer.deeds] == ["suspend"]
 
 
+def test_a_letter_takes_the_place_of_a_mail_where_a_call_may_not() -> None:
+    customer = Customer()
+    customer.profile(utc("2026-01-01 00:00"), channels=(Channel.EMAIL, Channel.PHONE, Channel.LETTER))
+    customer.failed(D0)
+    customer.feedback(D0 + HOUR, FeedbackKind.CLICKED)
+    customer.feedback(D0 + 2 * HOUR, FeedbackKind.OPTED_OUT)
+    customer.until(D0 + 4 * DAY)
+
+    assert channels_of(customer) == [Channel.EMAIL, Channel.LETTER]
+
+
 def test_a_text_to_somebody_without_a_number_is_no_call() -> None:
     customer = Customer()
     customer.profile(utc("2026-01-01 00:00"), channels=(Channel.EMAIL, Channel.PHONE))
