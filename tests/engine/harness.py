@@ -173,7 +173,15 @@ class Cluster:
             for name in self.inputs
             for number in range(self.partitions)
         ]
-        answers = consumer.committed(asked, timeout=20)
+        deadline = time.monotonic() + 20
+        answers: list[TopicPartition] = []
+        while not answers:
+            try:
+                answers = consumer.committed(asked, timeout=20)
+            except KafkaException:  # a fresh broker makes its first group's coordinator only now
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
         consumer.close()
         return {
             (answer.topic.removeprefix(self.prefix), answer.partition): max(0, answer.offset)
