@@ -39,11 +39,15 @@ def bring_call_forward(turn: Turn, event: Feedback, contact: Contact | None) -> 
     if event.channel not in setting.channels or event.kind not in setting.reports:
         return
     cases: Iterable[Case] = turn.state.cases
+    live = live_channels(turn)
     if event.kind is FeedbackKind.BOUNCED_SOFT:
         if contact is None or not contact.retry:
             return
         cases = [case for case in turn.state.cases if case.case_id in contact.case_ids]
-    if Channel.PHONE not in live_channels(turn):
+    elif event.channel in live:
+        # A later word has opened it again.
+        return
+    if Channel.PHONE not in live:
         return
     due = next_contact_time(turn.clock + setting.after, turn.zone, turn.policy)
     for case in cases:

@@ -419,6 +419,15 @@ def test_a_text_that_does_not_arrive_brings_no_call(customer: Customer) -> None:
     assert calls(customer) == []
 
 
+def test_an_end_that_a_later_word_has_undone_brings_no_call(customer: Customer) -> None:
+    customer.failed(D0)
+    customer.feedback(D0 + 2 * HOUR, FeedbackKind.OPTED_IN)
+    customer.feedback(D0 + HOUR, FeedbackKind.OPTED_OUT, arrives=D0 + 3 * HOUR)
+    customer.until(D0 + 20 * DAY)
+
+    assert calls(customer) == []
+
+
 def test_a_call_is_never_put_off_by_being_brought_forward(customer: Customer) -> None:
     customer.failed(D0)
     customer.until(D0 + 20 * DAY)
