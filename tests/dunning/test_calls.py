@@ -41,6 +41,8 @@ def test_a_call_says_what_was_sent_and_what_became_of_it() -> None:
     assert call.total_minor == 2000
     # The script, in the customer's words, with the rest for the agent's eyes.
     assert "$20.00" in call.body
+    assert "- closed to us: email" in call.body
+    assert "2026-01-08 email d3_email delivered" in call.body
 
 
 def test_a_call_says_what_was_promised_and_when_they_last_responded() -> None:
