@@ -36,6 +36,7 @@ from streams.dunning.events import (
     SubscriptionChanged,
     Tick,
 )
+from streams.messages.policy_change import PolicyChange
 
 
 def _at(month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
@@ -173,6 +174,13 @@ _MESSAGES: tuple[Struct, ...] = (
         text="I will pay on Friday.",
     ),
     Tick(now=_at(3, 1, 6, 31)),
+    PolicyChange(
+        number=2,
+        action="migrate",
+        version="4f1c2ab09d73e5b6",
+        changed_at=_at(3, 2),
+        customers=(_CUSTOMER,),
+    ),
     NotificationCommand(
         command_id=_COMMAND,
         customer_id=_CUSTOMER,

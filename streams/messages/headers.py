@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand
 from streams.dunning.events import Event, Tick
+from streams.messages.policy_change import PolicyChange
 from streams.messages.topics import topic_of
 
 Header = tuple[str, bytes | None]
@@ -21,15 +22,17 @@ _TRACE = ("traceparent", "tracestate")
 _LONGEST_TRACE_BYTES = 512
 
 
-def event_headers(event: Event | Tick, *, source: str = SOURCE) -> list[Header]:
+def event_headers(event: Event | Tick | PolicyChange, *, source: str = SOURCE) -> list[Header]:
     """Give the headers of an input, for those who write inputs.
 
     Args:
-        event: the input. A tick, which has no id of its own, is named by its time.
+        event: the input. A tick, which has no id of its own, is named by its time, a change by its number.
         source: who writes it, as a URI reference.
     """
     if isinstance(event, Tick):
         return _cloud_event(event, f"tick-{_rfc3339(event.now)}", event.now, source)
+    if isinstance(event, PolicyChange):
+        return _cloud_event(event, event.change_id, event.changed_at, source)
     return _cloud_event(event, event.event_id, event.occurred_at, source)
 
 

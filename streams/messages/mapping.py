@@ -167,6 +167,7 @@ _PLAIN = {
     "long": msgspec.inspect.IntType,
     "double": msgspec.inspect.FloatType,
     "boolean": msgspec.inspect.BoolType,
+    "bytes": msgspec.inspect.BytesType,
     "map": DictType,
 }
 

@@ -19,6 +19,7 @@ _AHEAD_HOURS = DEFAULT_LIMITS.ahead.total_seconds() / 3600
 _HEADINGS = {
     Direction.INPUT: "Inputs: what others tell the engine",
     Direction.INTERNAL: "Internal: the clock",
+    Direction.CONTROL: "Control: what whoever runs the engine tells it",
     Direction.OUTPUT: "Outputs: what the engine says",
     Direction.DEAD_LETTERS: "Dead letters: what could not be used",
 }
@@ -106,6 +107,11 @@ def _topic(topic: Topic) -> str:
     if topic.struct is None or topic.schema is None:
         return "\n".join([*lines, ""])
     lines.append(f"- Fingerprint of the present schema: `{schema_fingerprint(topic.schema).hex()}`")
+    if topic.compaction_lag_ms:
+        lines.append(
+            f"- Every record stays for {topic.compaction_lag_ms // _DAY_MS} days at least, so that a worker "
+            "that was down sees all"
+        )
     lines += ["", *_fields(topic.schema)]
     example = msgspec.json.decode(to_json_line(EXAMPLES[topic.struct]))
     lines += ["", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from streams.dunning import commands, events
 from streams.messages.errors import UnknownTopicError
+from streams.messages.policy_change import PolicyChange
 from streams.messages.schemas import Schema, present_schema
 
 DEFAULT_PARTITIONS = 8
@@ -35,6 +36,8 @@ class Direction(StrEnum):
     """Written by others, read by the engine."""
     INTERNAL = "internal"
     """Written and read by the engine."""
+    CONTROL = "control"
+    """Written by the commands of whoever runs the engine, read by the engine."""
     OUTPUT = "output"
     """Written by the engine, read by others."""
     DEAD_LETTERS = "dead_letters"
@@ -61,6 +64,7 @@ class Topic(Struct, frozen=True, kw_only=True, dict=True):
         cleanup: what the broker does with old records.
         retention_ms: how long records stay, by their own timestamps; -1 for ever.
         retention_reason: why so long.
+        compaction_lag_ms: with compaction, so long every record stays, by its own timestamp.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Topic(Struct, frozen=True, kw_only=True, dict=True):
     retention_reason: str = (
         "an outage of two weeks, and as much again to find a mistake and read the inputs once more"
     )
+    compaction_lag_ms: int = 0
     partitions: int = DEFAULT_PARTITIONS
 
     @cached_property
@@ -157,6 +162,18 @@ TOPICS: tuple[Topic, ...] = (
         key="none; the partition is chosen by the sender",
         retention_reason="as the inputs, so that a position in it never falls out of the log before theirs",
     ),
+    Topic(
+        name="dunning.policy.v1",
+        kind="policy",
+        direction=Direction.CONTROL,
+        struct=PolicyChange,
+        purpose="The policies that decide, the same in every partition; `dunning policy publish` writes it.",
+        key="the version; of a migration `migrate-`, its number and the part's",
+        cleanup=Cleanup.COMPACT,
+        retention_ms=_UNLIMITED,
+        retention_reason="a version must stay readable as long as a case holds it, and the last one decides",
+        compaction_lag_ms=_RETENTION_OF_INPUTS_MS,
+    ),
     _output(
         "dunning.notification-command.v1",
         commands.NotificationCommand,
@@ -199,6 +216,7 @@ OUTPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.direction 
 """What the engine writes for others; without dead letters."""
 
 TICKS: Topic = next(topic for topic in TOPICS if topic.direction is Direction.INTERNAL)
+POLICIES: Topic = next(topic for topic in TOPICS if topic.direction is Direction.CONTROL)
 DEAD_LETTERS: Topic = next(topic for topic in TOPICS if topic.direction is Direction.DEAD_LETTERS)
 
 _BY_NAME: Mapping[str, Topic] = {topic.name: topic for topic in TOPICS}
@@ -260,6 +278,8 @@ def topic_config(topic: Topic, *, virtual_time: bool) -> dict[str, str]:
         "message.timestamp.after.max.ms": str(_LONGEST_MS if virtual_time else _BROKER_DEFAULT_AHEAD_MS),
         "message.timestamp.before.max.ms": str(_LONGEST_MS),
     }
+    if topic.compaction_lag_ms:
+        config["min.compaction.lag.ms"] = str(_LONGEST_MS if virtual_time else topic.compaction_lag_ms)
     if virtual_time:
         config["segment.ms"] = str(_LONGEST_MS)
     return config

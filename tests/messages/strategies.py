@@ -12,7 +12,7 @@ from streams.dunning.commands import DecisionRecord, InputReference, InvoiceLine
 from streams.dunning.events import Card, CustomerEvent
 from streams.messages.card_numbers import holds_card_number
 from streams.messages.currencies import MINOR_UNITS
-from streams.messages.topics import INPUTS, OUTPUTS, TICKS
+from streams.messages.topics import INPUTS, OUTPUTS, POLICIES, TICKS
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=30).filter(
     lambda text: not holds_card_number(text)
@@ -45,6 +45,7 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "satisfaction": st.integers(0, 10),
     "score": st.integers(0, 100),
     "points": st.integers(0, 100),
+    "number": st.integers(1, 2**63 - 1),
     "partition": st.integers(0, 2**31 - 1),
     "offset": st.integers(0, 2**63 - 1),
     "variables": maps,
@@ -55,6 +56,7 @@ _BY_TYPE: list[tuple[type, st.SearchStrategy[Any]]] = [
     (msgspec.inspect.DateTimeType, moments),
     (msgspec.inspect.StrType, texts),
     (msgspec.inspect.BoolType, st.booleans()),
+    (msgspec.inspect.BytesType, st.binary(max_size=64)),
 ]
 
 
@@ -84,7 +86,7 @@ def _field(name: str, type_: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
     return next(strategy for kind, strategy in _BY_TYPE if isinstance(type_, kind))
 
 
-STRUCTS = [topic.struct for topic in (*INPUTS, TICKS, *OUTPUTS) if topic.struct is not None]
+STRUCTS = [topic.struct for topic in (*INPUTS, TICKS, POLICIES, *OUTPUTS) if topic.struct is not None]
 """Every struct that has a topic and a schema."""
 
 PARTS = [Card, InvoiceLine, Reason, InputReference, Risk, RiskFactor]

@@ -8,12 +8,14 @@ from streams.dunning.events import CustomerEvent, Tick
 from streams.messages.currencies import MINOR_UNITS
 from streams.messages.errors import UnknownTopicError
 from streams.messages.examples import EXAMPLES
+from streams.messages.policy_change import PolicyChange
 from streams.messages.reference import render
 from streams.messages.schemas import schema_directory
 from streams.messages.topics import (
     DEAD_LETTERS,
     INPUTS,
     OUTPUTS,
+    POLICIES,
     TICKS,
     TOPICS,
     Cleanup,
@@ -28,8 +30,9 @@ def test_every_struct_has_a_topic_and_every_topic_its_struct() -> None:
     assert {topic.struct for topic in INPUTS} == set(get_args(CustomerEvent))
     assert {topic.struct for topic in OUTPUTS} == {*get_args(Command), DecisionRecord}
     assert TICKS.struct is Tick
+    assert POLICIES.struct is PolicyChange
     assert DEAD_LETTERS.struct is None
-    assert len(TOPICS) == len({topic.name for topic in TOPICS}) == 16
+    assert len(TOPICS) == len({topic.name for topic in TOPICS}) == 17
 
 
 def test_kinds_are_the_tags_of_the_structs_and_the_middle_words_of_the_names() -> None:
@@ -80,6 +83,12 @@ def test_settings_for_virtual_time_delete_and_refuse_nothing_by_its_time(topic: 
     assert config["retention.ms"] == "-1"
     assert config["message.timestamp.after.max.ms"] == str(2**63 - 1)
     assert config["segment.ms"] == str(2**63 - 1)
+
+
+def test_a_worker_that_was_down_sees_every_migration() -> None:
+    lag = "min.compaction.lag.ms"
+    assert int(topic_config(POLICIES, virtual_time=False)[lag]) >= 14 * 86_400_000
+    assert topic_config(POLICIES, virtual_time=True)[lag] == str(2**63 - 1)
 
 
 def test_dead_letters_are_not_compacted() -> None:

@@ -156,7 +156,8 @@ def test_closed_sets_are_those_of_domain_and_contract() -> None:
     assert labels_of(catalogue.CASES)["stage"] == tuple(CaseStage)
     assert labels_of(catalogue.EVENTS)["outcome"] == tuple(EventOutcome)
     assert labels_of(catalogue.DEAD_LETTERS)["reason"] == tuple(BadRecordCode)
-    inputs = {topic.kind for topic in TOPICS if topic.direction in {Direction.INPUT, Direction.INTERNAL}}
+    read = {Direction.INPUT, Direction.INTERNAL, Direction.CONTROL}
+    inputs = {topic.kind for topic in TOPICS if topic.direction in read}
     assert set(labels_of(catalogue.EVENTS)["kind"]) == inputs
     assert labels_of(catalogue.NOTIFICATION_COMMANDS)["purpose"] == ("transactional", "marketing")
     assert labels_of(catalogue.ACCOUNT_COMMANDS)["action"] == ("suspend", "reactivate", "review")
