@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from streams.agents.customers import consume_events
 from streams.agents.desk import Desk, from_micros
+from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
@@ -33,14 +34,13 @@ def build_app(
 
     Args:
         settings: where Kafka is, and how to work.
-        policy: what to decide by; loaded from `settings.policy` unless given.
+        policy: what to decide by until one is published; loaded from `settings.policy` unless given.
         metrics: counts what happens; its own unless given.
 
     Raises:
         PolicyError: the policy cannot be used.
         ConfigurationError: the engine refuses the settings.
     """
-    policy = policy or load(settings.policy).after(*map(load, settings.earlier_policy_names))
     metrics = metrics or WorkerMetrics(version=version("dunning-streams"))
     encoder = Encoder()
     rejects = Rejects(
@@ -63,7 +63,9 @@ def build_app(
     )
     desk = Desk(
         app,
-        policy,
+        Policies(
+            app, policy or load(settings.policy), tuple(map(load, settings.earlier_policy_names)), metrics
+        ),
         prefix=settings.topic_prefix,
         decoder=Decoder(limits=limits),
         encoder=encoder,

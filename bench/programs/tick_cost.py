@@ -20,6 +20,7 @@ from bench.changelog import key_of
 from bench.dunning_work import PREFIX, history
 from bench.program import Program, aim
 from streams.agents.desk import Desk, due_micros, to_micros
+from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.dunning.events import Tick
 from streams.dunning.state import CustomerState, encode_state
@@ -72,14 +73,15 @@ class Worker:
         )
         rejects = Rejects("dead", DeadLetterLimit(window=200, highest_share=0.5, minimum=100))
         self._encoder = Encoder()
+        metrics = Metrics(version="bench")
         self._desk = Desk(
             app,
-            policy,
+            Policies(app, policy, (), metrics),
             prefix=PREFIX,
             decoder=Decoder(),
             encoder=self._encoder,
             rejects=rejects,
-            metrics=Metrics(version="bench"),
+            metrics=metrics,
         )
         self._tables = app.engine.tables
         self._customers = self._tables.open(0)["customers"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
@@ -18,10 +19,14 @@ from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import Stage
 from streams.messages.errors import BadRecord
 from streams.messages.headers import output_headers
-from streams.messages.topics import Topic, topic_named, topic_of
-from streams.ops.facts import NO_CASES, CaseCounts, move_cases
+from streams.messages.policy_change import PolicyChange
+from streams.messages.topics import POLICIES, Topic, topic_named, topic_of
+from streams.ops.facts import NO_CASES, move_cases
 from streams.ops.metrics import Metrics, PartitionFacts
 from streams.policy import LoadedPolicy
+
+Cause = CustomerEvent | Tick | PolicyChange
+"""What a decision is taken upon."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +60,18 @@ def due_micros(state: CustomerState) -> int | None:
     return None if state.next_due is None else to_micros(state.next_due)
 
 
+def _id_of(cause: Cause) -> str | None:
+    if isinstance(cause, Tick):
+        return None
+    return cause.change_id if isinstance(cause, PolicyChange) else cause.event_id
+
+
 class Desk:
-    """Two tables, the policy, and the way in and out.
+    """The tables, the policies, and the way in and out.
 
     Args:
         app: the tables are its.
-        policy: decides.
+        policies: decide.
         prefix: goes before the name of every topic.
         decoder: reads the inputs.
         encoder: writes the outputs.
@@ -71,7 +82,7 @@ class Desk:
     def __init__(
         self,
         app: App,
-        policy: LoadedPolicy,
+        policies: Policies,
         *,
         prefix: str,
         decoder: Decoder,
@@ -82,17 +93,16 @@ class Desk:
         self._customers: Table[CustomerState] = app.Table(
             "customers", codec=Codec(encode_state, decode_state), due=due_micros
         )
-        # Of each partition: its clock, and how many cases stand where.
+        # Of each partition: its clock, how many cases stand where, and what it goes by.
         self._partitions: Table[PartitionFacts] = app.Table(
             "partitions", codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(PartitionFacts).decode)
         )
-        self._policy = policy
+        self.policies = policies
         self._prefix = prefix
         self._decoder = decoder
         self._encoder = encoder
         self._rejects = rejects
         self._metrics = metrics
-        metrics.policy_in_force(policy.policy.name, policy.version)
         metrics.recall_from(lambda number: self._partitions.committed(number, _FACTS_KEY))
 
     def topic(self, topic: Topic) -> str:
@@ -103,9 +113,9 @@ class Desk:
     def sitting(self, batch: Batch) -> Iterator["Sitting"]:
         """Work through a batch; what has changed of its partition is kept when it is through."""
         before = self._partitions.get(_FACTS_KEY) or PartitionFacts(clock=None, cases=NO_CASES)
-        sitting = Sitting(self, batch, before.clock or _EPOCH, before.cases)
+        sitting = Sitting(self, batch, self.policies.begin(before))
         yield sitting
-        facts = PartitionFacts(clock=sitting.clock if sitting.clock > _EPOCH else None, cases=sitting.cases)
+        facts = sitting.facts
         if facts != before:
             self._partitions[_FACTS_KEY] = facts
             self._metrics.partition_moved(batch.partition, facts)
@@ -120,15 +130,32 @@ class Desk:
         try:
             event = self._decoder.decode(topic, record.key, record.value, record.timestamp)
         except BadRecord as error:
-            self._rejects.reject(batch, record, error)
-            self._metrics.dead_letter(topic, error.code)
+            self.refuse(batch, record, error)
             return None
         self._rejects.accept()
         return event
 
-    def decide(self, state: CustomerState | None, event: CustomerEvent | Tick, clock: datetime) -> Decision:
-        """What the policy makes of an input."""
-        return self._policy.decide(state, event, clock)
+    def read_change(self, batch: Batch, record: Record) -> PolicyChange | None:
+        """A change of the policy; None for a bad one, which goes to the dead letters.
+
+        Raises:
+            TooManyBadRecordsError: too large a share of the recent records is bad.
+        """
+        try:
+            change: PolicyChange = self._decoder.read(POLICIES.name, record.value)
+        except BadRecord as error:
+            self.refuse(batch, record, error)
+            return None
+        return change
+
+    def refuse(self, batch: Batch, record: Record, error: BadRecord) -> None:
+        """Send a bad record to the dead letters, and count it.
+
+        Raises:
+            TooManyBadRecordsError: too large a share of the recent records is bad.
+        """
+        self._rejects.reject(batch, record, error)
+        self._metrics.dead_letter(record.topic.removeprefix(self._prefix), error.code)
 
     def due(self, clock: datetime) -> Iterator[CustomerState]:
         """Each customer of the batch's partition who is due, once: the longest due first.
@@ -153,16 +180,18 @@ class Desk:
         """Keep a customer's new state."""
         self._customers[state.customer_id] = state
 
-    def emit(self, batch: Batch, record: Record, event: CustomerEvent | Tick, decision: Decision) -> None:
+    def emit(
+        self, batch: Batch, record: Record, cause: Cause, decision: Decision, policy: LoadedPolicy
+    ) -> None:
         """Send the commands, and then the decision with its reasons."""
         reference = InputReference(
             kind=topic_named(record.topic.removeprefix(self._prefix)).kind,
-            event_id=None if isinstance(event, Tick) else event.event_id,
+            event_id=_id_of(cause),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
         )
-        said = decision_record(decision, reference, self._policy.policy)
+        said = decision_record(decision, reference, policy.policy)
         if said is None:
             return
         key = decision.state.customer_id.encode()
@@ -175,12 +204,14 @@ class Desk:
                 timestamp=to_micros(decision.clock) // 1_000,
             )
 
-    def count(self, event: CustomerEvent | Tick, before: CustomerState | None, decision: Decision) -> None:
+    def count(self, cause: Cause, before: CustomerState | None, decision: Decision) -> None:
         """Count what was decided; it counts when the round is committed."""
-        if isinstance(event, Tick):
+        if isinstance(cause, Tick):
             self._metrics.customer_due(decision)
+        elif isinstance(cause, PolicyChange):
+            self._metrics.customer_migrated(decision)
         else:
-            self._metrics.event_decided(event, before, decision)
+            self._metrics.event_decided(cause, before, decision)
 
     def put_off(
         self, batch: Batch, record: Record, state: CustomerState, clock: datetime, error: Exception
@@ -208,24 +239,36 @@ class Sitting:
     Attributes:
         clock: of its partition: the highest tick so far (UTC).
         cases: of its partition: how many open cases stand where.
+        policy: what decides.
     """
 
-    __slots__ = ("_batch", "_desk", "cases", "clock")
+    __slots__ = ("_batch", "_before", "_changes", "_desk", "cases", "clock", "policy")
 
-    def __init__(self, desk: Desk, batch: Batch, clock: datetime, cases: CaseCounts) -> None:
+    def __init__(self, desk: Desk, batch: Batch, facts: PartitionFacts) -> None:
         self._desk = desk
         self._batch = batch
-        self.clock = clock
-        self.cases = cases
+        self._before = facts
+        self._changes = desk.topic(POLICIES)
+        self.clock = facts.clock or _EPOCH
+        self.cases = facts.cases
+        self.policy = desk.policies.in_force(facts)
+
+    @property
+    def facts(self) -> PartitionFacts:
+        """What is to be kept of the partition itself."""
+        return self._before._replace(clock=self.clock if self.clock > _EPOCH else None, cases=self.cases)
 
     def decide(self, record: Record) -> None:
         """Decide what has happened to a customer: its clock is the record's time, or later if a tick was."""
+        if record.topic == self._changes:
+            self._change(record)
+            return
         event = self._desk.read(self._batch, record)
         if event is None or isinstance(event, Tick):
             return
         clock = max(self.clock, from_micros(record.timestamp * 1_000))
         before = self._desk.known(event.customer_id)
-        self._conclude(record, event, before, self._desk.decide(before, event, clock))
+        self._conclude(record, event, before, self.policy.decide(before, event, clock))
 
     def advance(self, record: Record) -> None:
         """Move the clock by a tick, and decide all customers who are due. A tick of the past does nothing."""
@@ -235,17 +278,43 @@ class Sitting:
         self.clock = tick.now
         for before in self._desk.due(tick.now):
             try:
-                decision = self._desk.decide(before, tick, tick.now)
+                decision = self.policy.decide(before, tick, tick.now)
             except Exception as error:  # noqa: BLE001 - one customer must not stop the clock of all others
                 self._desk.put_off(self._batch, record, before, tick.now, error)
             else:
                 self._conclude(record, tick, before, decision)
 
+    def _change(self, record: Record) -> None:
+        """Take in a change of the policy: what comes after it in the partition goes by it."""
+        policies = self._desk.policies
+        if record.value is None:
+            self._before = policies.drop(self._before, (record.key or b"").decode(errors="replace"))
+        elif (change := self._desk.read_change(self._batch, record)) is None:
+            return
+        elif change.action == "migrate":
+            self._migrate(record, change)
+        else:
+            try:
+                self._before = policies.publish(self._before, change)
+            except BadRecord as error:
+                self._desk.refuse(self._batch, record, error)
+        self.policy = policies.in_force(self._before)
+
+    def _migrate(self, record: Record, change: PolicyChange) -> None:
+        """Move open cases to the version in force, at the partition's clock: nothing has happened to them."""
+        if change.version != self.policy.version:
+            logger.warning("%s is not in force any more: cases are not moved to it", change.version)
+            return
+        for customer_id in change.customers:
+            before = self._desk.known(customer_id)
+            if before is not None:
+                self._conclude(record, change, before, self.policy.migrate(before, self.clock))
+
     def _conclude(
-        self, record: Record, event: CustomerEvent | Tick, before: CustomerState | None, decision: Decision
+        self, record: Record, cause: Cause, before: CustomerState | None, decision: Decision
     ) -> None:
         if decision.state is not before:
             self._desk.keep(decision.state)
             self.cases = move_cases(self.cases, before, decision.state)
-        self._desk.count(event, before, decision)
-        self._desk.emit(self._batch, record, event, decision)
+        self._desk.count(cause, before, decision)
+        self._desk.emit(self._batch, record, cause, decision, self.policy)

@@ -1,6 +1,7 @@
 """How times, durations and outages are written on the command line."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -72,6 +73,26 @@ def parse_outage(text: str) -> Outage:
         return Outage(parse_moment(start), parse_moment(end))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A policy, by its name or path, and when it is published (UTC)."""
+
+    at: datetime
+    policy: str
+
+
+def parse_publication(text: str) -> Publication:
+    """A time, an equals sign, and the name or path of a policy.
+
+    Raises:
+        typer.BadParameter: It is not.
+    """
+    moment, separator, policy = text.partition("=")
+    if not separator or not policy:
+        raise typer.BadParameter(f"{text!r} is no TIME=FILE such as 2026-03-01T09:00:00Z=gentle.yaml")
+    return Publication(parse_moment(moment), policy)
 
 
 TickEvery = Annotated[

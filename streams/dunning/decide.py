@@ -10,9 +10,9 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from streams.dunning.adoption import adopt_policy
 from streams.dunning.calendar import zone_of
 from streams.dunning.cards import card_expiring, card_updated
-from streams.dunning.cases import past_steps
 from streams.dunning.commands import (
     Command,
     DecisionRecord,
@@ -102,6 +102,20 @@ def decide(state: CustomerState | None, event: Input, clock: datetime, policy: P
     return _event(state, event, max(clock, state.clock), policy)
 
 
+def migrate(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
+    """Move all cases of a customer to the policy in force, whatever version they opened with.
+
+    Nothing is sent by this, and nothing made up for that the new ladder would have sent up to the clock; what
+    comes next is due by the new ladder.
+    """
+    clock = max(clock, state.clock)
+    turn = Turn(replace(state, clock=clock), clock, policy)
+    adopt_policy(turn, clock, keep=())
+    if not turn.reasons:
+        return Decision(state, clock)
+    return _close_turn(turn)
+
+
 def decision_record(decision: Decision, reference: InputReference, policy: Policy) -> DecisionRecord | None:
     """The decision as it is published; None if there is nothing to say."""
     if not decision.reasons:
@@ -127,7 +141,7 @@ def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
     if state.next_due is None or state.next_due > clock:
         return Decision(state, clock)
     turn = Turn(replace(state, clock=clock), clock, policy)
-    _adopt_policy(turn, state.clock)
+    adopt_policy(turn, state.clock, policy.earlier)
     fire(turn)
     return _close_turn(turn)
 
@@ -139,29 +153,10 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
         return Decision(state, clock, reasons=(duplicate,))
     remembered = (*state.event_ids, mark)[-policy.memory.event_ids :]
     turn = Turn(replace(state, clock=clock, event_ids=remembered), clock, policy)
-    _adopt_policy(turn, state.clock)
+    adopt_policy(turn, state.clock, policy.earlier)
     _HANDLERS[type(event)](turn, event)
     fire_at_once(turn)
     return _close_turn(turn)
-
-
-def _adopt_policy(turn: Turn, decided_at: datetime) -> None:
-    """A case keeps the version that it opened with; where that is not at hand, it takes the present one.
-
-    Then nothing is made up for that the present ladder would have sent until the case was last decided. Plans
-    always take the present version.
-    """
-    version = turn.policy.version
-    for case in turn.state.cases:
-        if case.policy_version != version and case.policy_version not in turn.policy.earlier:
-            adopted = replace(case, policy_version=version)
-            done = tuple(dict.fromkeys((*case.done, *past_steps(turn, adopted, decided_at))))
-            turn.put_case(replace(adopted, done=done))
-            turn.say(Outcome.UPDATED, ReasonCode.POLICY_REPLACED, case_id=case.case_id)
-    for plan in turn.state.plans:
-        if plan.policy_version != version:
-            turn.put_plan(replace(plan, policy_version=version))
-            turn.say(Outcome.UPDATED, ReasonCode.POLICY_REPLACED, plan_id=plan.plan_id)
 
 
 def _close_turn(turn: Turn) -> Decision:

@@ -8,7 +8,8 @@ another, by due time and id. A tick at which nobody is due changes nothing, so i
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heappop, heappush, merge
+from operator import itemgetter
 
 from streams.dunning.commands import Command, DecisionRecord, InputReference
 from streams.dunning.decide import decision_record
@@ -38,6 +39,7 @@ class Simulator:
         self.grid = grid
         self.clock: datetime | None = None
         self._policy = policy
+        self._known: tuple[LoadedPolicy, ...] = (policy,)
         self._states: dict[str, CustomerState] = {}
         # Due time and customer. An entry counts only while the state still says the same due time.
         self._agenda: list[tuple[datetime, str]] = []
@@ -50,6 +52,11 @@ class Simulator:
     def customers(self) -> int:
         """How many customers something is kept of."""
         return len(self._states)
+
+    def publish(self, policy: LoadedPolicy) -> None:
+        """Go by this policy from now on, as a worker does when it is published; open cases keep theirs."""
+        self._policy = policy.after(*self._known)
+        self._known = (*self._known, policy)
 
     def arrive(self, arrival: Arrival) -> Iterator[Output]:
         """Decide upon an event. The ticks before its arrival are the caller's to have made."""
@@ -108,6 +115,8 @@ def simulate(
     until: datetime | None = None,
     tick_every: timedelta = DEFAULT_TICK_INTERVAL,
     outages: Sequence[Outage] = (),
+    *,
+    publications: Sequence[tuple[datetime, LoadedPolicy]] = (),
 ) -> Iterator[Output]:
     """What a worker would send and say for a history, in order.
 
@@ -118,26 +127,41 @@ def simulate(
             nothing is due any more, at most `HORIZON` after the last event.
         tick_every: how far ticks lie apart, whole milliseconds.
         outages: times without a worker.
+        publications: further policies and when each is published (UTC): what arrives then or later, and every
+            tick from then on, goes by it.
 
     Raises:
         RenderError: a message cannot be written from its template.
         ValueError: `tick_every` is not a positive number of whole milliseconds.
     """
     arrivals = sorted(history, key=lambda arrival: arrival.arrived_at)
-    return _run(arrivals, Simulator(policy, TickGrid(tick_every, outages)), until)
+    simulator = Simulator(policy, TickGrid(tick_every, outages))
+    return _run(arrivals, sorted(publications, key=itemgetter(0)), simulator, until)
 
 
-def _run(arrivals: Sequence[Arrival], simulator: Simulator, until: datetime | None) -> Iterator[Output]:
+def _run(
+    arrivals: Sequence[Arrival],
+    publications: Sequence[tuple[datetime, LoadedPolicy]],
+    simulator: Simulator,
+    until: datetime | None,
+) -> Iterator[Output]:
     if not arrivals:
         return
     end = until if until is not None else arrivals[-1].arrived_at + HORIZON
+    # At the same moment the policy comes first, as it does for who publishes it and then sends the events.
+    occurrences: Iterable[tuple[datetime, Arrival | LoadedPolicy]] = merge(
+        publications, ((each.arrived_at, each) for each in arrivals), key=itemgetter(0)
+    )
     reached: datetime | None = None
-    for arrival in arrivals:
-        if arrival.arrived_at > end:
+    for moment, occurrence in occurrences:
+        if moment > end:
             break
-        if arrival.arrived_at != reached:
+        if moment != reached:
             # A tick comes after all that has arrived up to it: those before this moment are due now.
-            yield from simulator.tick_until(arrival.arrived_at - timedelta.resolution)
-            reached = arrival.arrived_at
-        yield from simulator.arrive(arrival)
+            yield from simulator.tick_until(moment - timedelta.resolution)
+            reached = moment
+        if isinstance(occurrence, LoadedPolicy):
+            simulator.publish(occurrence)
+        else:
+            yield from simulator.arrive(occurrence)
     yield from simulator.tick_until(end)

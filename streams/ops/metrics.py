@@ -40,10 +40,14 @@ class PartitionFacts(NamedTuple):
     Attributes:
         clock: its clock; None before the first tick.
         cases: its open cases.
+        policy_number: the last publication that it has taken in; 0 if none.
+        policy_versions: the policies that it has gone by and still knows; it goes by the last.
     """
 
     clock: datetime | None
     cases: CaseCounts
+    policy_number: int = 0
+    policy_versions: tuple[str, ...] = ()
 
 
 class _Offsets(Protocol):
@@ -116,6 +120,10 @@ class Metrics:
     def customer_due(self, decision: Decision) -> None:
         """A tick decided about a customer because something was due."""
         self._customers_due.stage()
+        self._decided(decision.reasons, decision.commands)
+
+    def customer_migrated(self, decision: Decision) -> None:
+        """A customer's open cases have moved to another version of the policy."""
         self._decided(decision.reasons, decision.commands)
 
     def partition_moved(self, partition: int, facts: PartitionFacts) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from streams.dunning.commands import NotificationCommand
-from streams.dunning.decide import Decision, decide
+from streams.dunning.decide import Decision, decide, migrate
 from streams.dunning.events import Channel, Input
 from streams.dunning.policy import Policy
 from streams.dunning.state import CustomerState
@@ -67,6 +67,10 @@ class LoadedPolicy(Struct, frozen=True):
             for command in decision.commands
         )
         return msgspec.structs.replace(decision, commands=commands)
+
+    def migrate(self, state: CustomerState, clock: datetime) -> Decision:
+        """`streams.dunning.decide.migrate` to this policy."""
+        return migrate(state, clock, self.policy)
 
     def render(self, command: NotificationCommand) -> NotificationCommand:
         """The command in the words of the version that it goes by. Raises RenderError."""
@@ -125,7 +129,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     if problems:
         raise PolicyError(document.source, list(_located(problems, document)))
     plain = _plain(policy, content.texts)
-    policy = msgspec.structs.replace(policy, version=_version(plain))
+    policy = msgspec.structs.replace(policy, version=version_of(plain))
     warnings = [*policy_warnings(policy), *content_warnings(policy, content)]
     return LoadedPolicy(
         policy=policy,
@@ -133,6 +137,25 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
         document=plain,
         source=document.source,
         warnings=tuple(_located(warnings, document)),
+    )
+
+
+def from_stored(document: dict[str, Any], version: str, source: str) -> LoadedPolicy:
+    """The policy of a `LoadedPolicy.document` that passed every check once, under its version of then.
+
+    Raises:
+        PolicyError: This release cannot read it.
+    """
+    try:
+        policy, content = _convert(document)
+    except (msgspec.ValidationError, KeyError, ValueError) as error:
+        problem = Problem("", f"was published by a release that this one cannot read: {error}")
+        raise PolicyError(source, [problem]) from error
+    return LoadedPolicy(
+        policy=msgspec.structs.replace(policy, version=version),
+        content=content,
+        document=document,
+        source=source,
     )
 
 
@@ -168,9 +191,14 @@ def _without_absent(value: Any) -> Any:
     return value
 
 
-def _version(document: Mapping[str, Any]) -> str:
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
+def canonical(document: Mapping[str, Any]) -> str:
+    """The one JSON text of a document, of which the version is the hash."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def version_of(document: Mapping[str, Any]) -> str:
+    """The version of a whole document."""
+    return hashlib.sha256(canonical(document).encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def _located(problems: list[Problem], document: Document) -> Iterator[Problem]:

@@ -1,0 +1,1 @@
+"""The agents' desk over one partition, without Kafka."""
