@@ -66,9 +66,9 @@ class Settings(BaseSettings):
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Goes before the name of every topic: several environments, or a demonstration, on one cluster."""
     policy: str = "care"
-    """A shipped policy's name, or the path of a policy file."""
+    """A shipped policy's name, or the path of a policy file: what decides until a policy is published."""
     earlier_policies: str = ""
-    """Earlier versions that open cases may still have: names or paths, several separated by commas."""
+    """Versions of open cases from before versions were kept with the state: names or paths, with commas."""
     ticks: Literal["worker", "external"] = "worker"
     """Who moves the clock: the workers, by the time of day, or somebody else (virtual time)."""
     tick_interval_seconds: Annotated[float, Field(ge=0.05, le=60)] = 1.0

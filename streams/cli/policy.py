@@ -1,11 +1,13 @@
-"""`dunning policy`: look at policies, and check them."""
+"""`dunning policy`: look at policies, check them, and say which decide."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from streams.cli import policy_versions
 from streams.cli.console import Format, Output, note, print_json, print_line, print_rows
+from streams.cli.policy_versions import PolicyArgument
 from streams.policy import load, shipped_names
 from streams.policy.schema import file_schema
 
@@ -13,12 +15,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Look at policies, and check them.",
+    help="Look at policies, check them, publish them.",
 )
-
-PolicyArgument = Annotated[
-    str, typer.Argument(metavar="NAME|FILE", help="A shipped policy's name, or a policy's file or directory.")
-]
 
 
 class DocumentFormat(StrEnum):
@@ -67,3 +65,12 @@ def check(policy: PolicyArgument) -> None:
 def schema() -> None:
     """Print the JSON Schema of a policy's file, for editors and for checks elsewhere."""
     print_json(file_schema())
+
+
+for _command in (
+    policy_versions.publish,
+    policy_versions.versions,
+    policy_versions.migrate,
+    policy_versions.drop,
+):
+    app.command()(_command)

@@ -22,10 +22,8 @@ _INTRODUCTION = """\
 A policy is everything that a billing team may decide: when a customer is asked, by which channel, in which
 words, and what must have happened before an account is suspended. It is YAML (or JSON), in one file or in a
 directory like `policies/care/`. Its version is a hash of all that it says. A case keeps the ladder and the
-words of the version that it opened with, as long as a worker knows it: name the versions that open cases may
-still have in `DUNNING_EARLIER_POLICIES`. Where a version is not known, its cases go on by the present one,
-without making up for anything, and the decision says so (`policy_replaced`). Everything else, budgets and
-windows among it, always goes by the present version.
+words of the version that it opened with; everything else, budgets and windows among it, always goes by the
+present version. [Versions](policy-versions.md) tells how to publish one, move cases to it and drop old ones.
 
 `dunning policy check FILE` names everything that is wrong with a policy by its path, and `dunning policy show
 care` prints the shipped one as a single file, which can be edited and given back.
