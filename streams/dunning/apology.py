@@ -34,6 +34,7 @@ def apologise(turn: Turn, case: Case) -> None:
             variables={},
             policy_version=case.policy_version,
             case_ids=(case.case_id,),
+            segment=case.segment,
         ),
     )
     turn.say(

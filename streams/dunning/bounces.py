@@ -114,7 +114,7 @@ def _reopen_reminder(turn: Turn, contact: Contact, until: datetime, *, hard: boo
     plan = turn.state.plan(contact.plan_id or "")
     if plan is None:
         return
-    steps = [reminder.id for reminder in reminders_of(plan, turn.policy)]
+    steps = [reminder.id for reminder in reminders_of(plan, turn.policy, turn.state.segment)]
     if not _is_latest(steps, plan.done, contact.step_id):
         return
     turn.put_plan(

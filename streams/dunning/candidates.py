@@ -111,7 +111,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         return None
     due = [
         reminder
-        for reminder in pending_reminders(plan, policy)
+        for reminder in pending_reminders(plan, policy, turn.state.segment)
         if nominal_reminder_due(plan, reminder, turn.zone, policy) <= turn.clock
     ]
     if not due:

@@ -17,6 +17,7 @@ from streams.dunning.ladder import (
     suspend_step,
 )
 from streams.dunning.policy import DeclineClass
+from streams.dunning.segments import campaign_for, opening_segment
 from streams.dunning.state import Case, Invoice, PendingKind
 from streams.dunning.suspension import release, suspension_held_by
 from streams.dunning.turn import Turn
@@ -87,6 +88,7 @@ def _open(
 ) -> Case:
     policy = turn.policy
     late = turn.clock - failure.owed_since > policy.late_arrival_grace
+    segment = opening_segment(turn)
     case = Case(
         case_id=named(
             turn.state.customer_id,
@@ -98,12 +100,13 @@ def _open(
         ),
         subscription_id=failure.subscription_id,
         currency=failure.currency,
-        campaign=policy.default_campaign,
+        campaign=campaign_for(segment, policy),
         policy_version=policy.version,
         opened_at=turn.clock,
         invoices=(failure,),
         linked_case_id=linked_case_id,
         ladder_from=turn.clock if late else None,
+        segment=None if segment is None else segment.name,
     )
     turn.say(
         Outcome.OPENED,

@@ -41,6 +41,7 @@ from streams.dunning.events import (
 )
 from streams.dunning.feedback import feedback
 from streams.dunning.firing import fire, fire_at_once
+from streams.dunning.history import fade, remember
 from streams.dunning.identity import fingerprint, named
 from streams.dunning.ladder import final_notice_step, next_notification_due, suspend_step, suspension_due
 from streams.dunning.payments import (
@@ -56,6 +57,8 @@ from streams.dunning.plans import (
     subscription_changed,
 )
 from streams.dunning.policy import Policy
+from streams.dunning.risk import risk_of
+from streams.dunning.segments import assess
 from streams.dunning.state import CustomerState, Profile, reply_hold_end
 from streams.dunning.suspension import release
 from streams.dunning.turn import Turn
@@ -142,6 +145,8 @@ def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
         return Decision(state, clock)
     turn = Turn(replace(state, clock=clock), clock, policy)
     adopt_policy(turn, state.clock, policy.earlier)
+    fade(turn)
+    assess(turn)
     fire(turn)
     return _close_turn(turn)
 
@@ -150,11 +155,16 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
     mark = fingerprint(event.event_id)
     if mark in state.event_ids:
         duplicate = Reason(outcome=Outcome.IGNORED, reason=ReasonCode.DUPLICATE_EVENT)
-        return Decision(state, clock, reasons=(duplicate,))
+        risk = risk_of(state, clock, policy)
+        return Decision(state, clock, reasons=(duplicate,), segment=state.segment, risk=risk)
     remembered = (*state.event_ids, mark)[-policy.memory.event_ids :]
     turn = Turn(replace(state, clock=clock, event_ids=remembered), clock, policy)
     adopt_policy(turn, state.clock, policy.earlier)
+    fade(turn)
+    before = turn.state
     _HANDLERS[type(event)](turn, event)
+    remember(turn, before, event)
+    assess(turn)
     fire_at_once(turn)
     return _close_turn(turn)
 
@@ -163,7 +173,9 @@ def _close_turn(turn: Turn) -> Decision:
     """Forget what no rule looks at any more, and set when the customer is due next."""
     _forget_contacts(turn)
     state = replace(turn.state, next_due=_next_due(turn))
-    return Decision(state, turn.clock, tuple(turn.commands), tuple(turn.reasons))
+    return Decision(
+        state, turn.clock, tuple(turn.commands), tuple(turn.reasons), segment=state.segment, risk=turn.risk
+    )
 
 
 def _forget_contacts(turn: Turn) -> None:
@@ -189,7 +201,7 @@ def _next_due(turn: Turn) -> datetime | None:
         suspension = suspension_due(state, case, zone, policy)
         reply = reply_hold_end(case, policy)
         dues.extend(due for due in (notification, suspension, reply) if due is not None)
-    dues.extend(next_reminder_due(plan, zone, policy) for plan in state.plans)
+    dues.extend(next_reminder_due(plan, zone, policy, state.segment) for plan in state.plans)
     return min(dues, default=None)
 
 

@@ -326,6 +326,7 @@ def _debt_notice(turn: Turn, candidate: Candidate, case: Case, debt: Debt, chann
         invoices=debt_lines(debt),
         currency=debt.currency,
         retry=candidate.retry,
+        segment=case.segment,
     )
 
 
@@ -342,4 +343,5 @@ def _plan_notice(turn: Turn, candidate: Candidate, plan: Plan, channel: Channel)
         plan_id=plan.plan_id,
         ends_at=plan.ends_at,
         retry=candidate.retry,
+        segment=turn.state.segment,
     )

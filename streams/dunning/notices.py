@@ -12,6 +12,8 @@ from streams.dunning.events import Channel
 from streams.dunning.identity import named
 from streams.dunning.ladder import nominal_due, suspend_step, suspension_due
 from streams.dunning.policy import DeclineClass, Priority
+from streams.dunning.risk import risk_of
+from streams.dunning.segments import tone_of
 from streams.dunning.state import Case, Contact, Invoice
 from streams.dunning.suspension import invoice_lines
 from streams.dunning.turn import Turn
@@ -35,6 +37,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     ends_at: datetime | None = None
     retry: bool = False
+    segment: str | None = None
     purpose: Literal["transactional", "marketing"] = "transactional"
 
 
@@ -74,6 +77,9 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
         invoices=notice.invoices,
         total_minor=sum(line.amount_minor for line in notice.invoices) if notice.invoices else None,
         currency=notice.currency,
+        segment=notice.segment,
+        tone=tone_of(notice.segment, policy),
+        risk=turn.risk or risk_of(state, turn.clock, policy),
         case_id=notice.case_ids[0] if notice.case_ids else None,
         plan_id=notice.plan_id,
         step_id=notice.step_id,

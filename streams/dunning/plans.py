@@ -14,17 +14,26 @@ from streams.dunning.state import Plan, PlanKind
 from streams.dunning.turn import Turn
 
 
-def reminders_of(plan: Plan, policy: Policy) -> tuple[Reminder, ...]:
-    """The reminders of the plan, the earliest first."""
-    if plan.kind is PlanKind.CARD:
-        chosen = policy.cards.reminders
-    else:
-        chosen = tuple(
-            reminder
-            for reminder in policy.renewals.reminders
-            if not reminder.intervals or plan.interval in reminder.intervals
-        )
+def reminders_of(plan: Plan, policy: Policy, segment: str | None) -> tuple[Reminder, ...]:
+    """The reminders of the plan for a customer of the segment, the earliest first."""
+    is_card = plan.kind is PlanKind.CARD
+    reminders = policy.cards.reminders if is_card else policy.renewals.reminders
+    chosen = [
+        reminder
+        for reminder in reminders
+        if (not reminder.segments or segment in reminder.segments)
+        and (is_card or _is_for_renewal(reminder, plan))
+    ]
     return tuple(sorted(chosen, key=lambda reminder: -reminder.days_before))
+
+
+def _is_for_renewal(reminder: Reminder, plan: Plan) -> bool:
+    if reminder.intervals and plan.interval not in reminder.intervals:
+        return False
+    if not reminder.minimum_amount:
+        return True
+    least = reminder.minimum_amount.get(plan.variables["currency"])
+    return least is not None and int(plan.variables["amount_minor"]) >= least
 
 
 def last_day(plan: Plan, zone: tzinfo) -> date:
@@ -60,15 +69,15 @@ def reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: Policy) -
     return due
 
 
-def pending_reminders(plan: Plan, policy: Policy) -> tuple[Reminder, ...]:
+def pending_reminders(plan: Plan, policy: Policy, segment: str | None) -> tuple[Reminder, ...]:
     """The reminders that the plan is not through with, the earliest first."""
-    return tuple(reminder for reminder in reminders_of(plan, policy) if reminder.id not in plan.done)
+    return tuple(reminder for reminder in reminders_of(plan, policy, segment) if reminder.id not in plan.done)
 
 
-def next_reminder_due(plan: Plan, zone: tzinfo, policy: Policy) -> datetime:
+def next_reminder_due(plan: Plan, zone: tzinfo, policy: Policy, segment: str | None) -> datetime:
     """When the plan next has something to do (UTC): a reminder, or its end."""
-    dues = [reminder_due(plan, reminder, zone, policy) for reminder in pending_reminders(plan, policy)]
-    return min([*dues, plan.ends_at])
+    pending = pending_reminders(plan, policy, segment)
+    return min([*(reminder_due(plan, reminder, zone, policy) for reminder in pending), plan.ends_at])
 
 
 def plan_variables(turn: Turn, plan: Plan) -> dict[str, str]:
@@ -167,7 +176,7 @@ def _end_alike(plan: Plan, other: Plan) -> bool:
 
 def end_plan(turn: Turn, plan: Plan, reason: ReasonCode) -> None:
     """End a plan: its pending reminders are cancelled."""
-    for reminder in pending_reminders(plan, turn.policy):
+    for reminder in pending_reminders(plan, turn.policy, turn.state.segment):
         turn.say(Outcome.CANCELLED, reason, plan_id=plan.plan_id, step_id=reminder.id)
     turn.drop_plan(plan)
     turn.say(Outcome.CLOSED, reason, plan_id=plan.plan_id)

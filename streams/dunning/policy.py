@@ -12,21 +12,22 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from streams.dunning.audience import HistoryRules, RiskWeights, Segment, Tone
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
 from streams.dunning.reply_words import ReplyWords
-
-StepId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Names the step in commands.")]
-TemplateName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="A template's name.")]
-CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")]
-MinorUnits = Annotated[int, Meta(ge=0, description="ISO 4217 minor units.")]
-Days = Annotated[int, Meta(ge=0, le=400, description="Whole local days.")]
-Count = Annotated[int, Meta(ge=0, le=10_000)]
-PositiveCount = Annotated[int, Meta(ge=1, le=10_000)]
-LocalTime = Annotated[
-    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time of day, HH:MM.")
-]
-ZoneName = Annotated[str, Meta(min_length=1, description="IANA time zone.")]
+from streams.dunning.values import (
+    Count,
+    CurrencyCode,
+    Days,
+    LocalTime,
+    MinorUnits,
+    PositiveCount,
+    SegmentName,
+    StepId,
+    TemplateName,
+    ZoneName,
+)
 
 
 class DeclineClass(StrEnum):
@@ -140,6 +141,21 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Only for terms of these lengths; empty: for all. Ignored for cards."),
     ] = ()
     follow_preference: FollowPreference = False
+    segments: Annotated[
+        tuple[SegmentName, ...], Meta(description="Only for customers of these segments; empty: for all.")
+    ] = ()
+    minimum_amount: Annotated[
+        dict[CurrencyCode, MinorUnits],
+        Meta(
+            description="Only for renewals of at least so much, and of no other currency; empty: for all. "
+            "Ignored for cards."
+        ),
+    ] = field(default_factory=dict)
+
+    @property
+    def is_for_everyone(self) -> bool:
+        """Whether every customer gets it, whatever their segment and the amount."""
+        return not self.segments and not self.minimum_amount
 
 
 class CardReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -249,6 +265,11 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dict[str, Campaign], Meta(min_length=1, description="How failed payments are followed up, by name.")
     ]
     default_campaign: Annotated[str, Meta(description="The campaign of a case that opens.")] = "standard"
+    segments: Annotated[
+        tuple[Segment, ...], Meta(description="In order: the first whose conditions hold takes the customer.")
+    ] = ()
+    risk: RiskWeights = field(default_factory=RiskWeights)
+    history: HistoryRules = field(default_factory=HistoryRules)
     messages: Messages
     cards: CardReminders
     renewals: RenewalReminders
@@ -313,6 +334,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     default_locale: Annotated[
         str, Meta(description="The language where a customer's own has no text, or is not known (BCP 47).")
     ] = "en"
+    default_tone: Annotated[
+        Tone, Meta(description="How messages speak to customers whose segment sets no other tone.")
+    ] = Tone.SUPPORTIVE
     zones: Annotated[
         dict[str, ZoneName],
         Meta(description="Country (ISO 3166-1 alpha-2) to the zone of customers whose own is not known."),

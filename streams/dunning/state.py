@@ -13,6 +13,9 @@ from msgspec import Struct, field
 from streams.dunning.events import Card, Channel
 from streams.dunning.policy import DeclineClass, Policy, Priority
 
+COUNTED_ONCE = 1000
+"""What one happening adds to a count of the history: halving leaves something of it, in whole numbers."""
+
 
 class Profile(Struct, frozen=True, array_like=True):
     """What of the customer's profile matters to a decision, as of `as_of`.
@@ -103,6 +106,7 @@ class Case(Struct, frozen=True, array_like=True):
     step from another. `done` are the steps that this epoch is through with, sent or not. `ladder_from` is
     later than the first failure where the total reached the minimum later, or the failure arrived too late.
     `reviewed` is of the gate's review, `reviewed_for` are the other reasons why a person was asked to look.
+    `segment` is the customer's when it opened.
     """
 
     case_id: str
@@ -129,6 +133,7 @@ class Case(Struct, frozen=True, array_like=True):
     conversation: Conversation | None = None
     brought_forward: BroughtForward | None = None
     reviewed_for: tuple[str, ...] = ()
+    segment: str | None = None
 
     @property
     def anchor(self) -> datetime:
@@ -269,11 +274,30 @@ class CardUpdate(Struct, frozen=True, array_like=True):
     replaced: str | None = None
 
 
+class History(Struct, frozen=True, array_like=True):
+    """The past in numbers, last halved at `halved_at`.
+
+    Counts are in parts of `COUNTED_ONCE`, `days_late` too; `paid` is in minor units by currency, the one of
+    the latest payment last.
+    """
+
+    halved_at: datetime
+    failed_payments: int = 0
+    late_payments: int = 0
+    days_late: int = 0
+    downgrades: int = 0
+    complaints: int = 0
+    cases: int = 0
+    case_ended_at: datetime | None = None
+    paid: dict[str, int] = field(default_factory=dict)
+
+
 class CustomerState(Struct, frozen=True, array_like=True):
     """All that is kept of one customer. `next_due` is when a tick next has something to do (UTC).
 
     `card_update` is of earlier releases, which kept one; now it is `card_updates`. `failed_addresses` are the
-    channels whose address bounced for good, and when.
+    channels whose address bounced for good, and when. `segment` is the one at the
+    last decision.
     """
 
     customer_id: str
@@ -295,6 +319,8 @@ class CustomerState(Struct, frozen=True, array_like=True):
     event_ids: tuple[bytes, ...] = ()
     card_updates: tuple[CardUpdate, ...] = ()
     failed_addresses: dict[Channel, datetime] = field(default_factory=dict)
+    history: History | None = None
+    segment: str | None = None
 
     def case(self, case_id: str) -> Case | None:
         """The live case of that id."""

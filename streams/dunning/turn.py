@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from msgspec.structs import replace
 
 from streams.dunning.calendar import zone_of
-from streams.dunning.commands import Command, Missing, Outcome, Reason, ReasonCode
+from streams.dunning.commands import Command, Missing, Outcome, Reason, ReasonCode, Risk
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
 from streams.dunning.state import Case, Contact, CustomerState, Pending, Plan
@@ -17,7 +17,7 @@ from streams.dunning.state import Case, Contact, CustomerState, Pending, Plan
 class Turn:
     """The state of one customer while one input is decided at one clock under one policy."""
 
-    __slots__ = ("clock", "commands", "policy", "reasons", "state", "zone")
+    __slots__ = ("clock", "commands", "policy", "reasons", "risk", "state", "zone")
 
     def __init__(self, state: CustomerState, clock: datetime, policy: Policy) -> None:
         self.state = state
@@ -26,6 +26,7 @@ class Turn:
         self.zone: tzinfo = zone_of(state.profile, policy)
         self.commands: list[Command] = []
         self.reasons: list[Reason] = []
+        self.risk: Risk | None = None
 
     def say(
         self,

@@ -81,7 +81,7 @@ def compliance_problems(policy: Policy, on: date | None = None) -> Iterator[Prob
             if not any(
                 window.is_met_by(reminder)
                 for reminder in policy.renewals.reminders
-                if not reminder.intervals or interval in reminder.intervals
+                if reminder.is_for_everyone and (not reminder.intervals or interval in reminder.intervals)
             )
         ]
         if missed:

@@ -11,6 +11,8 @@ from itertools import count
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from streams.dunning import Decision, decide
 from streams.dunning.commands import (
     AccountCommand,
@@ -407,7 +409,7 @@ class Customer:
                 self._content.render(command) if isinstance(command, NotificationCommand) else command
                 for command in decision.commands
             )
-            decision = Decision(decision.state, decision.clock, rendered, decision.reasons)
+            decision = replace(decision, commands=rendered)
         self.decided.append(Decided(event, decision))
         return decision
 
