@@ -13,6 +13,7 @@ from streams.dunning.policy import Campaign, Policy, Priority, Reminder, Window
 from streams.dunning.reply_words import ReplyWords, plain
 from streams.policy.errors import Problem
 from streams.policy.formats import parse_locale
+from streams.policy.segment_checks import segment_problems, segment_warnings
 
 SHORTEST_SENSIBLE_LADDER = 14
 """Days. Many soft declines recover within two weeks: suspending before loses payers. A warning only."""
@@ -36,6 +37,7 @@ _TERRITORIES = Locale("en").territories
 def policy_problems(policy: Policy) -> Iterator[Problem]:
     """Everything that is wrong with the policy's settings, without its content."""
     yield from _campaigns(policy)
+    yield from segment_problems(policy)
     yield from _identifiers(policy)
     yield from _reminders("cards", policy.cards.reminders)
     yield from _reminders("renewals", policy.renewals.reminders)
@@ -65,6 +67,7 @@ def policy_problems(policy: Policy) -> Iterator[Problem]:
 
 def policy_warnings(policy: Policy) -> Iterator[Problem]:
     """What is allowed, and probably not meant."""
+    yield from segment_warnings(policy)
     for name, campaign in policy.campaigns.items():
         for index, step in enumerate(campaign.ladder):
             if step.action == "suspend" and step.day < SHORTEST_SENSIBLE_LADDER:

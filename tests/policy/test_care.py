@@ -35,12 +35,19 @@ def test_its_ladder(care: LoadedPolicy) -> None:
 
 
 def test_its_reminders(care: LoadedPolicy) -> None:
-    assert [each.days_before for each in care.policy.cards.reminders] == [60, 30, 7]
-    assert [(each.days_before, each.intervals) for each in care.policy.renewals.reminders] == [
+    cards, renewals = care.policy.cards.reminders, care.policy.renewals.reminders
+    assert [each.days_before for each in cards if each.is_for_everyone] == [60, 30, 7]
+    assert [(each.days_before, each.intervals) for each in renewals if each.is_for_everyone] == [
         (30, ("year",)),
         (7, ()),
         (1, ()),
     ]
+
+
+def test_its_segments(care: LoadedPolicy) -> None:
+    assert [segment.name for segment in care.policy.segments] == ["new", "loyal", "at_risk", "standard"]
+    for room in (care.policy.cards, care.policy.renewals):
+        assert [each.segments for each in room.reminders if not each.is_for_everyone] == [("at_risk",)]
 
 
 def test_its_hours(care: LoadedPolicy) -> None:

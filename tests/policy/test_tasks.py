@@ -1,0 +1,51 @@
+"""The policies of the task pages do what their pages say."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from streams.policy import load
+from tests.dunning.customer import Customer, utc
+from tests.dunning.test_segments import tagged
+from tests.strategies import DAY
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+POLICIES = REPOSITORY / "examples" / "policies"
+NOW = utc("2026-03-02 15:00")
+
+
+def test_a_big_renewal_is_called_about() -> None:
+    loaded = load(POLICIES / "call-before-a-big-renewal.yaml")
+    assert loaded.warnings == ()
+    customer = Customer(loaded.policy, content=loaded.content)
+    customer.profile(NOW)
+    customer.renewing(NOW, NOW + 40 * DAY, amount=120_000, interval="year")
+    customer.until(NOW + 41 * DAY)
+    assert customer.step_ids == ["renewal_30", "renewal_call_big", "renewal_7", "renewal_1"]
+    call = customer.sent[1]
+    assert call.channel == "phone"
+    assert call.body
+
+
+@pytest.mark.parametrize(
+    ("days", "tone", "first"), [(10, "supportive", "gentle_d0_email"), (200, "formal", "d0_email")]
+)
+def test_new_customers_are_asked_more_gently(days: int, tone: str, first: str) -> None:
+    loaded = load(POLICIES / "softer-for-new-customers.yaml")
+    assert loaded.warnings == ()
+    customer = Customer(loaded.policy, content=loaded.content)
+    customer.tell(replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=days)))
+    customer.failed(NOW)
+    customer.until(NOW + 45 * DAY)
+    assert customer.step_ids[0] == first
+    assert {each.tone for each in customer.sent} == {tone}
+    assert ("phone" in {each.channel for each in customer.sent}) is (first == "d0_email")
+
+
+def test_every_page_has_its_file() -> None:
+    for page in sorted((REPOSITORY / "docs" / "tasks").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        names = [path.name for path in POLICIES.glob("*.yaml") if f"examples/policies/{path.name}" in text]
+        assert names, f"{page.name} names no policy of {POLICIES}"
