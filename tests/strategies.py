@@ -208,7 +208,9 @@ def other_events(draw: st.DrawFn, event_id: str, at: datetime) -> CustomerEvent 
     common: dict[str, Any] = {"event_id": event_id, "occurred_at": at, "customer_id": CUSTOMER}
     subscription_id = draw(st.sampled_from(["sub-1", "sub-2"]))
     match draw(
-        st.sampled_from(["report"] * 5 + ["card", "expiring", "renewal", "renewal", "changed", "profile"])
+        st.sampled_from(
+            ["report"] * 5 + ["card", "expiring", "expiring", "renewal", "renewal", "changed", "profile"]
+        )
     ):
         case "report":
             return Report(

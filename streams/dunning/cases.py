@@ -16,7 +16,8 @@ from streams.dunning.ladder import (
     notifying_steps,
     suspend_step,
 )
-from streams.dunning.policy import DeclineClass
+from streams.dunning.policy import DeclineClass, Memory
+from streams.dunning.retries import merge_attempts
 from streams.dunning.segments import campaign_for, opening_segment
 from streams.dunning.state import Case, Invoice, PendingKind
 from streams.dunning.suspension import release, suspension_held_by
@@ -35,13 +36,13 @@ def case_with(turn: Turn, invoice_id: str) -> Case | None:
     )
 
 
-def merge_failure(known: Invoice, failure: Invoice, attempts_remembered: int) -> Invoice:
+def merge_failure(known: Invoice, failure: Invoice, memory: Memory) -> Invoice:
     """The invoice with one more failure: of two, the later says how things stand, whichever came first."""
     failures = tuple(sorted({*known.failures, *failure.failures}))
     attempts = max(known.attempts + (len(failures) > len(known.failures)), failure.attempts)
-    if len(failures) > attempts_remembered:
+    if len(failures) > memory.attempts:
         # The first is the anchor's; of the others the latest decide.
-        failures = (failures[0], *failures[len(failures) - attempts_remembered + 1 :])
+        failures = (failures[0], *failures[len(failures) - memory.attempts + 1 :])
     latest = failure if failure.failures[-1] >= known.failures[-1] else known
     restarts = (known.restarted_at, failure.restarted_at)
     return replace(
@@ -53,6 +54,7 @@ def merge_failure(known: Invoice, failure: Invoice, attempts_remembered: int) ->
         card=latest.card or known.card,
         pay_url=latest.pay_url or known.pay_url,
         restarted_at=max((each for each in restarts if each is not None), default=None),
+        retries=merge_attempts(known, failure, memory.retries),
     )
 
 
@@ -129,7 +131,7 @@ def _open(
 
 def _another_attempt(turn: Turn, case: Case, failure: Invoice, reason: ReasonCode) -> Case:
     merged = tuple(
-        merge_failure(invoice, failure, turn.policy.memory.attempts)
+        merge_failure(invoice, failure, turn.policy.memory)
         if invoice.invoice_id == failure.invoice_id
         else invoice
         for invoice in case.invoices
@@ -273,9 +275,9 @@ def hold_for_new_card(turn: Turn, case: Case, at: datetime) -> None:
     _cancel_pending(turn, case, ReasonCode.CARD_UPDATED, [PendingKind.NEW_CARD_FAILED])
     until = at + turn.policy.hold_after_card_update
     invoices = tuple(
-        replace(invoice, decline_class=DeclineClass.SOFT)
+        replace(invoice, retries=None, decline_class=DeclineClass.SOFT)
         if invoice.decline_class in {DeclineClass.HARD, DeclineClass.FRAUD}
-        else invoice
+        else replace(invoice, retries=None)
         for invoice in case.invoices
     )
     turn.put_case(replace(case, invoices=invoices, card_updated_at=at, held_until=until))

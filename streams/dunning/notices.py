@@ -12,6 +12,7 @@ from streams.dunning.events import Channel
 from streams.dunning.identity import named
 from streams.dunning.ladder import nominal_due, suspend_step, suspension_due
 from streams.dunning.policy import DeclineClass, Priority
+from streams.dunning.retries import as_may_be_promised
 from streams.dunning.risk import risk_of
 from streams.dunning.segments import tone_of
 from streams.dunning.state import Case, Contact, Invoice
@@ -152,7 +153,11 @@ def debt_of(turn: Turn, case: Case) -> Debt:
     return Debt(
         currency=case.currency,
         cases=cases,
-        invoices=tuple(invoice for each in cases for invoice in each.invoices),
+        invoices=tuple(
+            as_may_be_promised(invoice, turn.clock, turn.policy)
+            for each in cases
+            for invoice in each.invoices
+        ),
     )
 
 

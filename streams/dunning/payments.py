@@ -16,6 +16,7 @@ from streams.dunning.events import (
 )
 from streams.dunning.plans import renewal_paid, subscription_ended
 from streams.dunning.policy import DeclineClass
+from streams.dunning.retries import attempt_of, warn_of_retries
 from streams.dunning.state import Case, Dispute, Invoice, Pending, PendingKind, Settlement
 from streams.dunning.turn import Turn
 
@@ -42,20 +43,32 @@ def payment_failed(turn: Turn, event: PaymentFailed) -> None:
         next_retry_at=event.next_retry_at,
         card=event.card,
         pay_url=event.pay_url,
+        retries=attempt_of(event, turn.policy),
     )
     known = case_with(turn, event.invoice_id)
+    if known is not None and known.card_updated_at is not None and event.occurred_at <= known.card_updated_at:
+        # It was the old card's attempt; the rules ask about the new one.
+        failure = replace(failure, retries=None)
     case = _owe(turn, failure, event.event_id, ReasonCode.PAYMENT_FAILED)
-    if case is None or case.dormant:
+    if case is None:
+        return
+    before = None if known is None else _invoice_of(known, event.invoice_id).retries
+    warn_of_retries(turn, case, event, before)
+    if case.dormant:
         return
     announced = _note_new_card(
         turn, case, event, announce=failure.decline_class is not DeclineClass.AUTHENTICATION
     )
     if announced or known is None:
         return
-    latest = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
+    latest = _invoice_of(case, event.invoice_id)
     is_latest = latest.failures[-1] == event.occurred_at
     if failure.decline_class is DeclineClass.AUTHENTICATION and is_latest:
         _ask_to_authenticate(turn, case, event)
+
+
+def _invoice_of(case: Case, invoice_id: str) -> Invoice:
+    return next(each for each in case.invoices if each.invoice_id == invoice_id)
 
 
 def _note_new_card(turn: Turn, case: Case, event: PaymentFailed, *, announce: bool) -> bool:
@@ -128,7 +141,7 @@ def _owe(turn: Turn, failure: Invoice, event_id: str, reason: ReasonCode) -> Cas
     if dispute is not None and dispute.is_open:
         parked = failure
         if dispute.parked is not None:
-            parked = merge_failure(dispute.parked, failure, turn.policy.memory.attempts)
+            parked = merge_failure(dispute.parked, failure, turn.policy.memory)
         _put_dispute(turn, replace(dispute, parked=parked))
         turn.say(Outcome.RECORDED, ReasonCode.DISPUTED, invoice_id=invoice_id)
         return None
@@ -188,7 +201,7 @@ def _disputed(turn: Turn, event: InvoiceClosed) -> None:
     case = case_with(turn, event.invoice_id)
     parked = None if known is None else known.parked
     if case is not None:
-        parked = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
+        parked = _invoice_of(case, event.invoice_id)
     _put_dispute(
         turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=True, parked=parked)
     )
@@ -211,7 +224,7 @@ def _dispute_won(turn: Turn, event: InvoiceClosed) -> None:
     case = case_with(turn, event.invoice_id)
     if parked is None and case is not None:
         # The decision has overtaken the dispute: the invoice never left.
-        parked = next(each for each in case.invoices if each.invoice_id == event.invoice_id)
+        parked = _invoice_of(case, event.invoice_id)
         _restart(turn, case, parked, event.occurred_at)
         return
     if parked is None:

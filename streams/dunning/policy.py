@@ -16,6 +16,7 @@ from streams.dunning.audience import HistoryRules, RiskWeights, Segment, Tone
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
 from streams.dunning.reply_words import ReplyWords
+from streams.dunning.retry_rules import RetryRule
 from streams.dunning.values import (
     Count,
     CurrencyCode,
@@ -242,6 +243,9 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         PositiveCount, Meta(description="Invoices whose payment or closing beats an earlier failure.")
     ] = 64
     attempts: Annotated[PositiveCount, Meta(description="Per invoice.")] = 16
+    retries: Annotated[
+        PositiveCount, Meta(description="Attempts per invoice and card, for the networks' budgets.")
+    ] = 40
     contacts: Annotated[PositiveCount, Meta(description="For the budget and the gate.")] = 64
     cancelled_subscriptions: Annotated[
         PositiveCount, Meta(description="Those for which nothing more is sent.")
@@ -378,6 +382,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     default_decline_class: Annotated[
         DeclineClass, Meta(description="What a code that no table knows means, and a failure without a code.")
     ] = DeclineClass.SOFT
+    retries: Annotated[
+        dict[str, RetryRule],
+        Meta(description="What the networks demand of retries, by name; none without an entry."),
+    ] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     version: Annotated[str, Meta(description="The hash of the content; set by loading, never written.")] = ""
     earlier: Annotated[

@@ -40,6 +40,20 @@ class Profile(Struct, frozen=True, array_like=True):
     seasonal_tags: tuple[str, ...] = ()
 
 
+class Retries(Struct, frozen=True, array_like=True):
+    """What a network's rules need to know of the attempts to collect one invoice by one card.
+
+    `attempted_at` ascend, the latest so many. `forbidden_since` is when the network first said never to try
+    again, `not_before` until when it asked to wait.
+    """
+
+    network: str
+    attempted_at: tuple[datetime, ...]
+    forbidden_since: datetime | None = None
+    not_before: datetime | None = None
+    payment_method_id: str | None = None
+
+
 class Invoice(Struct, frozen=True, array_like=True):
     """An unpaid invoice. `failures` ascend; a reversed payment counts as one.
 
@@ -57,6 +71,7 @@ class Invoice(Struct, frozen=True, array_like=True):
     card: Card | None = None
     pay_url: str | None = None
     restarted_at: datetime | None = None
+    retries: Retries | None = None
 
     @property
     def owed_since(self) -> datetime:

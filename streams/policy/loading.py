@@ -22,6 +22,7 @@ from streams.policy.content_checks import content_problems, content_warnings
 from streams.policy.documents import Document, find, merge, read
 from streams.policy.errors import PolicyError, Problem
 from streams.policy.mending import Mended, mend
+from streams.policy.retry_checks import retry_problems
 from streams.policy.schema import NEVER
 from streams.policy.schema_errors import schema_problems
 from streams.policy.strict_yaml import dotted, dump
@@ -119,7 +120,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
         message, _, path = str(error).partition(" - at `$")
         problems.append(Problem(path.strip("`."), message))
         raise PolicyError(document.source, list(_located(problems, document))) from error
-    found = [*policy_problems(policy), *compliance_problems(policy, on)]
+    found = [*policy_problems(policy), *retry_problems(policy), *compliance_problems(policy, on)]
     found += [
         problem
         for problem in content_problems(policy, content)

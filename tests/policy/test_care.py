@@ -7,6 +7,7 @@ import pytest
 
 from streams.dunning.declines import classify
 from streams.dunning.events import Channel, PaymentFailed
+from streams.dunning.policy import DeclineClass
 from streams.policy import LoadedPolicy, load, shipped_names
 
 
@@ -147,3 +148,21 @@ def test_the_decline_tables_agree_where_no_rule_of_a_network_parts_them(care: Lo
         if declines["iso8583"].get(code, decline_class) != decline_class
     }
     assert differing == {"12", "57"}, "Visa's category 1: never to be tried again"
+
+
+def test_what_is_never_to_be_retried_is_never_worded_as_to_be_retried(care: LoadedPolicy) -> None:
+    declines = care.policy.declines
+    for rule in care.policy.retries.values():
+        if rule.demand != "never":
+            continue
+        for code in rule.codes:
+            table = declines["vendor"] if code.islower() else declines[rule.network]
+            assert table.get(code, DeclineClass.HARD) in {DeclineClass.HARD, DeclineClass.FRAUD}, code
+        for advice in rule.advice_codes:
+            assert declines["mastercard_advice"][advice] is DeclineClass.HARD
+
+
+def test_every_rule_about_retries_names_its_source(care: LoadedPolicy) -> None:
+    for rule in care.policy.retries.values():
+        assert rule.what.strip()
+        assert rule.source.strip()

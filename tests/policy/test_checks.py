@@ -247,3 +247,37 @@ def test_words_that_nothing_asks_for_are_a_warning(document: dict[str, Any]) -> 
     assert [str(problem) for problem in warnings] == [
         "content.en.final_notce: is used by no step, message or reminder (did you mean `final_notice`?)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "message"),
+    [
+        ({"demand": "at_most", "most": 3}, "within", "is missing"),
+        ({"demand": "at_most", "within": "P1D"}, "most", "is missing"),
+        ({"demand": "at_most", "within": "PT0S", "most": 3}, "within", "is not positive"),
+        ({"demand": "wait", "codes": ["51"]}, "wait", "is missing"),
+        ({"demand": "wait", "wait": "P1D"}, "", "names no decline"),
+        ({"demand": "never"}, "", "names no decline"),
+        ({"demand": "never", "codes": ["04"], "wait": "P1D"}, "wait", "means nothing"),
+        ({"demand": "at_most", "most": 3, "within": "P1D", "codes": ["51"]}, "", "a budget counts them all"),
+        (
+            {"demand": "never", "codes": ["04"], "effective_until": "2020-01-01"},
+            "effective_until",
+            "is not after",
+        ),
+    ],
+)
+def test_a_rule_about_retries_says_what_its_demand_needs(
+    document: dict[str, Any], problems_of: Problems, rule: dict[str, Any], path: str, message: str
+) -> None:
+    said = {"network": "visa", "effective_from": "2020-01-01", "what": "A rule.", "source": "Ours."}
+    document["retries"] = {"ours": {**said, **rule}}
+    (problem,) = problems_of(document).values()
+    assert problem.path == ".".join(["retries.ours", *([path] if path else [])])
+    assert message in problem.message
+
+
+def test_a_budget_of_retries_has_to_be_remembered(document: dict[str, Any], problems_of: Problems) -> None:
+    document["memory"]["retries"] = 36
+    (problem,) = problems_of(document).values()
+    assert (problem.path, problem.hint) == ("memory.retries", "at least 37")
