@@ -57,7 +57,7 @@ def from_micros(micros: int) -> datetime:
 
 def due_micros(state: CustomerState) -> int | None:
     """When a tick next has something to do for the customer; the table's agenda is ordered by it."""
-    return None if state.next_due is None else to_micros(state.next_due)
+    return None if state.due is None else to_micros(state.due)
 
 
 def _id_of(cause: Cause) -> str | None:
@@ -179,6 +179,10 @@ class Desk:
     def keep(self, state: CustomerState) -> None:
         """Keep a customer's new state."""
         self._customers[state.customer_id] = state
+
+    def forget(self, customer_id: str) -> None:
+        """Keep nothing of a customer any more."""
+        del self._customers[customer_id]
 
     def emit(
         self, batch: Batch, record: Record, cause: Cause, decision: Decision, policy: LoadedPolicy
@@ -313,7 +317,10 @@ class Sitting:
     def _conclude(
         self, record: Record, cause: Cause, before: CustomerState | None, decision: Decision
     ) -> None:
-        if decision.state is not before:
+        if decision.forgotten:
+            self._desk.forget(decision.state.customer_id)
+            self.cases = move_cases(self.cases, before, None)
+        elif decision.state is not before:
             self._desk.keep(decision.state)
             self.cases = move_cases(self.cases, before, decision.state)
         self._desk.count(cause, before, decision)

@@ -41,6 +41,7 @@ from streams.dunning.events import (
 )
 from streams.dunning.feedback import feedback
 from streams.dunning.firing import fire, fire_at_once
+from streams.dunning.forgetting import forget_at, is_empty, lasting
 from streams.dunning.history import fade, remember
 from streams.dunning.identity import fingerprint, named
 from streams.dunning.ladder import final_notice_step, next_notification_due, suspend_step, suspension_due
@@ -68,7 +69,7 @@ _CONTACTS_KEPT = timedelta(days=8)
 
 
 class Decision(Struct, frozen=True):
-    """What one input does to one customer."""
+    """What one input does to one customer. `forgotten` says that nothing of the customer is to be kept."""
 
     state: CustomerState
     clock: datetime
@@ -77,6 +78,7 @@ class Decision(Struct, frozen=True):
     segment: str | None = None
     risk: Risk | None = None
     experiment_arms: dict[str, str] = field(default_factory=dict)
+    forgotten: bool = False
 
 
 def decide(state: CustomerState | None, event: Input, clock: datetime, policy: Policy) -> Decision:
@@ -141,8 +143,11 @@ def decision_record(decision: Decision, reference: InputReference, policy: Polic
 
 
 def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
-    if state.next_due is None or state.next_due > clock:
+    if state.due is None or state.due > clock:
         return Decision(state, clock)
+    if state.next_due is None:
+        left = lasting(state)
+        return Decision(left, clock, forgotten=is_empty(left))
     turn = Turn(replace(state, clock=clock), clock, policy)
     adopt_policy(turn, state.clock, policy.earlier)
     fade(turn)
@@ -172,7 +177,8 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
 def _close_turn(turn: Turn) -> Decision:
     """Forget what no rule looks at any more, and set when the customer is due next."""
     _forget_contacts(turn)
-    state = replace(turn.state, next_due=_next_due(turn))
+    state = replace(turn.state, next_due=_next_due(turn), forget_at=None)
+    state = replace(state, forget_at=forget_at(state, turn.policy))
     return Decision(
         state, turn.clock, tuple(turn.commands), tuple(turn.reasons), segment=state.segment, risk=turn.risk
     )

@@ -259,6 +259,14 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         PositiveCount, Meta(description="Of a profile's segments, and of its seasonal tags: the first ones.")
     ] = 16
     tag_characters: Annotated[PositiveCount, Meta(description="A longer tag is not kept.")] = 40
+    quiet_customers: Annotated[
+        timedelta,
+        Meta(
+            description="Of a customer with nothing open, so long after the last event, only the profile "
+            "and what has ended a channel are kept; one without either is dropped. Not less than the age at "
+            "which a record is refused (400 days), or a late failure of a paid invoice would count."
+        ),
+    ] = timedelta(days=401)
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -311,8 +311,8 @@ class CustomerState(Struct, frozen=True, array_like=True):
     """All that is kept of one customer. `next_due` is when a tick next has something to do (UTC).
 
     `card_update` is of earlier releases, which kept one; now it is `card_updates`. `failed_addresses` are the
-    channels whose address bounced for good, and when. `segment` is the one at the
-    last decision.
+    channels whose address bounced for good, and when. `segment` is the one at the last decision. `forget_at` is
+    when what is remembered has lasted long enough, while nothing is open.
     """
 
     customer_id: str
@@ -336,6 +336,12 @@ class CustomerState(Struct, frozen=True, array_like=True):
     failed_addresses: dict[Channel, datetime] = field(default_factory=dict)
     history: History | None = None
     segment: str | None = None
+    forget_at: datetime | None = None
+
+    @property
+    def due(self) -> datetime | None:
+        """When a tick next looks at the customer (UTC): to do something, or to forget."""
+        return self.forget_at if self.next_due is None else self.next_due
 
     def case(self, case_id: str) -> Case | None:
         """The live case of that id."""

@@ -80,19 +80,24 @@ class Simulator:
         """The next tick at which a customer is due; None if there will be none."""
         while self._agenda:
             due, customer_id = self._agenda[0]
-            if self._states[customer_id].next_due == due:
+            if self._is_due(customer_id, due):
                 if self.clock is not None:
                     due = max(due, self.clock + self.grid.interval)
                 return self.grid.first_from(due)
             heappop(self._agenda)
         return None
 
+    def _is_due(self, customer_id: str, due: datetime) -> bool:
+        """Whether an entry of the agenda still counts."""
+        state = self._states.get(customer_id)
+        return state is not None and state.due == due
+
     def _due(self, tick: datetime) -> list[str]:
         """Takes the customers that are due from the agenda, in order of due time and id."""
         found: dict[str, None] = {}
         while self._agenda and self._agenda[0][0] <= tick:
             due, customer_id = heappop(self._agenda)
-            if self._states[customer_id].next_due == due:
+            if self._is_due(customer_id, due):
                 found[customer_id] = None
         return list(found)
 
@@ -100,9 +105,12 @@ class Simulator:
         self, customer_id: str, event: Input, clock: datetime, reference: InputReference
     ) -> Iterator[Output]:
         decision = self._policy.decide(self._states.get(customer_id), event, clock)
-        self._states[customer_id] = decision.state
-        if decision.state.next_due is not None:
-            heappush(self._agenda, (decision.state.next_due, customer_id))
+        if decision.forgotten:
+            del self._states[customer_id]
+        else:
+            self._states[customer_id] = decision.state
+            if decision.state.due is not None:
+                heappush(self._agenda, (decision.state.due, customer_id))
         yield from decision.commands
         record = decision_record(decision, reference, self._policy.policy)
         if record is not None:

@@ -155,7 +155,7 @@ class Customer:
         commands: list[Command] = []
         while (tick := self._next_tick()) is not None and tick <= moment:
             decision = self._decide(Tick(now=tick), tick)
-            assert decision.state.next_due is None or decision.state.next_due > tick, "a tick leaves work"
+            assert decision.state.due is None or decision.state.due > tick, "a tick leaves work"
             commands.extend(decision.commands)
         return commands
 
@@ -165,7 +165,7 @@ class Customer:
         self._down_until = end
 
     def _next_tick(self) -> datetime | None:
-        due = None if self._kept is None else self.state.next_due
+        due = None if self._kept is None else self.state.due
         if due is None:
             return None
         clock = self.state.clock
@@ -402,6 +402,9 @@ class Customer:
         decision = decide(state, event, clock, self.policy)
         self._kept = encode_state(decision.state)
         assert decode_state(self._kept) == decision.state, "the state does not survive its bytes"
+        if decision.forgotten:
+            assert not decision.commands, "who is sent something is not forgotten by it"
+            self._kept = None
         for command in decision.commands:
             self._check(command, decision)
         if self._content is not None:

@@ -592,7 +592,7 @@ def every_decision_about_something_new_gives_a_reason(customer: Customer) -> Non
 def test_everything_comes_to_rest(history: History) -> None:
     customer = played(history, until=history.end + 900 * DAY)
 
-    assert customer.state.next_due is None
+    assert customer.state_bytes is None or customer.state.next_due is None
     assert len(customer.decided) < 600
 
 
