@@ -8,11 +8,13 @@ from pathlib import Path
 from streams.cli import reference as commands
 from streams.messages import reference as messages
 from streams.ops import reference as metrics
+from streams.policy import compliance_reference as compliance
 from streams.policy import reference as policy
 from streams.policy import schema
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": commands.render,
+    "docs/compliance.md": compliance.render,
     "docs/messages.md": messages.render,
     "docs/metrics.md": metrics.render,
     "docs/policy.md": policy.render,

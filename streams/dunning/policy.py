@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from streams.dunning.audience import HistoryRules, RiskWeights, Segment, Tone
+from streams.dunning.compliance_scope import Compliance
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
 from streams.dunning.reply_words import ReplyWords
@@ -395,6 +396,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     default_decline_class: Annotated[
         DeclineClass, Meta(description="What a code that no table knows means, and a failure without a code.")
     ] = DeclineClass.SOFT
+    compliance: Compliance = field(default_factory=Compliance)
     retries: Annotated[
         dict[str, RetryRule],
         Meta(description="What the networks demand of retries, by name; none without an entry."),

@@ -16,7 +16,7 @@ from streams.dunning.events import Channel, Input
 from streams.dunning.policy import Policy
 from streams.dunning.state import CustomerState
 from streams.policy.checks import policy_problems, policy_warnings
-from streams.policy.compliance import compliance_problems
+from streams.policy.compliance_checks import compliance_problems, compliance_warnings
 from streams.policy.content import Content, Text, Texts
 from streams.policy.content_checks import content_problems, content_warnings
 from streams.policy.documents import Document, find, merge, read
@@ -131,7 +131,11 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
         raise PolicyError(document.source, list(_located(problems, document)))
     plain = _plain(policy, content.texts)
     policy = msgspec.structs.replace(policy, version=version_of(plain))
-    warnings = [*policy_warnings(policy), *content_warnings(policy, content)]
+    warnings = [
+        *policy_warnings(policy),
+        *compliance_warnings(policy, on),
+        *content_warnings(policy, content),
+    ]
     return LoadedPolicy(
         policy=policy,
         content=content,

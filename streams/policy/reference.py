@@ -7,9 +7,9 @@ from typing import Any
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy, Step
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES
-from streams.policy.compliance import ComplianceWindow, compliance_windows
 from streams.policy.content import ALWAYS_KNOWN
 from streams.policy.loading import load
+from streams.policy.markdown import table
 from streams.policy.message_length import MOST_PUSH_BODY, MOST_PUSH_TITLE, MOST_SMS_SEGMENTS
 from streams.policy.sandbox import FILTER_NAMES
 from streams.policy.schema import whole_document_schema
@@ -123,27 +123,18 @@ first (`call_sheet.contacts` of them): the local day, the channel, the step, and
 |---|---|---|
 """
 
-_COMPLIANCE = """\
-## Compliance windows
-
-A policy whose renewal reminders miss one of these is refused, with the days that would meet it. Days are
-calendar days before the renewal. None of this is legal advice: `confidence` says whether the rule's own text
-was read (primary) or what a processor or law firm tells of it (secondary).
-
-"""
-
 
 def render() -> str:
     """The text of `docs/policy.md`."""
     care = load("care").policy
-    lines = [_INTRODUCTION, *_ladder(care), _CHANNELS, *_settings(), *_content(), *_compliance()]
+    lines = [_INTRODUCTION, *_ladder(care), _CHANNELS, *_settings(), *_content()]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _ladder(policy: Policy) -> Iterator[str]:
     yield "## The ladder of `care`\n"
     yield "Days are the customer's local days from the first failure of the oldest unpaid invoice.\n"
-    yield from _table(
+    yield from table(
         ("day", "step", "what", "channels", "only if", "preference"),
         (
             (
@@ -166,7 +157,7 @@ def _ladder(policy: Policy) -> Iterator[str]:
         )
         for each in room
     ]
-    yield from _table(("reminder", "when", "terms"), reminders)
+    yield from table(("reminder", "when", "terms"), reminders)
 
 
 def _days(count: int) -> str:
@@ -190,7 +181,7 @@ def _settings() -> Iterator[str]:
     yield f"`[]` stands for each entry of a list, `<name>` for each key of a map. A channel is {channels}.\n"
     root = schema["$defs"]["Policy"]
     rows = [row for row in _rows(root, "", schema["$defs"]) if not row[0].startswith("`content.")]
-    yield from _table(("setting", "type", "default", "meaning"), rows)
+    yield from table(("setting", "type", "default", "meaning"), rows)
 
 
 def _rows(node: dict[str, Any], path: str, definitions: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -265,38 +256,5 @@ def _content() -> Iterator[str]:
     yield ""
 
 
-def _compliance() -> Iterator[str]:
-    yield _COMPLIANCE.rstrip("\n") + "\n"
-    yield from _table(
-        ("window", "authority", "what", "days", "in force", "confidence", "source"),
-        (
-            (
-                f"`{window.id}`",
-                window.authority,
-                window.what,
-                window.days_in_words(),
-                _in_force(window),
-                window.confidence,
-                window.source,
-            )
-            for window in compliance_windows()
-        ),
-    )
-
-
-def _in_force(window: ComplianceWindow) -> str:
-    until = f" to {window.effective_until}" if window.effective_until else ""
-    return f"from {window.effective_from}{until}"
-
-
 def _names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(header)} |"
-    yield f"|{'---|' * len(header)}"
-    for row in rows:
-        cells = (" ".join(cell.split()).replace("|", "\\|") for cell in row)
-        yield f"| {' | '.join(cells)} |"
-    yield ""
