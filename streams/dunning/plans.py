@@ -146,11 +146,12 @@ def keep_plan(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) 
     if standing is not None and standing.as_of > plan.as_of:
         turn.say(Outcome.IGNORED, ReasonCode.STALE, plan_id=standing.plan_id)
         return
-    if standing is not None and _end_alike(standing, plan):
+    if standing is not None and _end_alike(standing, plan, turn.zone):
         turn.put_plan(
             replace(
                 standing,
                 as_of=plan.as_of,
+                ends_at=plan.ends_at,
                 variables=plan.variables,
                 interval=plan.interval,
                 subscription_ids=plan.subscription_ids,
@@ -167,11 +168,11 @@ def keep_plan(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) 
     turn.say(Outcome.OPENED, opened, plan_id=plan.plan_id)
 
 
-def _end_alike(plan: Plan, other: Plan) -> bool:
-    """Whether two plans of one subject count their days from the same end."""
+def _end_alike(plan: Plan, other: Plan, zone: tzinfo) -> bool:
+    """Whether two plans of one subject count their days from the same end: a renewal, from its local day."""
     if plan.kind is PlanKind.CARD:
         return all(plan.variables[name] == other.variables[name] for name in ("exp_month", "exp_year"))
-    return plan.ends_at == other.ends_at
+    return local_day(plan.ends_at, zone) == local_day(other.ends_at, zone)
 
 
 def end_plan(turn: Turn, plan: Plan, reason: ReasonCode) -> None:

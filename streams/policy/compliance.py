@@ -70,10 +70,18 @@ class ComplianceWindow(Rule, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Whether it is about this occasion for a term of this length."""
         return self.occasion == occasion and (not self.intervals or interval in self.intervals)
 
-    def is_met_by(self, reminder: Reminder) -> bool:
-        """Whether this reminder lies in the window and goes by a channel that counts."""
+    def is_met_by(self, reminder: Reminder, preferable: tuple[Channel, ...]) -> bool:
+        """Whether this reminder goes to everybody, lies in the window, and goes by a channel that counts.
+
+        `preferable` are the channels that a customer's preference may put in the place of the first.
+        """
+        if reminder.segments or reminder.minimum_amount:
+            return False
         late_enough = self.at_most_days is None or reminder.days_before <= self.at_most_days
-        counts = any(channel in self.channels for channel in reminder.channels)
+        channels = reminder.channels
+        if reminder.follow_preference and any(channel not in self.channels for channel in preferable):
+            channels = channels[1:]
+        counts = any(channel in self.channels for channel in channels)
         return self.at_least_days <= reminder.days_before and late_enough and counts
 
     def days_in_words(self) -> str:

@@ -58,7 +58,10 @@ def _missed(window: ComplianceWindow, policy: Policy) -> list[Interval]:
     return [
         interval
         for interval in window.intervals or ALL_INTERVALS
-        if not any(window.is_met_by(reminder) for reminder in _reminders(policy, interval))
+        if not any(
+            window.is_met_by(reminder, policy.preferable_channels)
+            for reminder in _reminders(policy, interval)
+        )
     ]
 
 

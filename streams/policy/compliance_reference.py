@@ -44,7 +44,9 @@ reminder would meet it. What it does not name is not looked at. Rules count when
 policy that is sound today is sound tomorrow. Days are calendar days before the renewal, in the customer's
 zone: the day of the reminder is not counted, that of the renewal is. A reminder of 7 days goes out at the
 contact hour of the seventh day before. It can be later where the budget of contacts, a dead channel or a
-renewal that we hear of too late defers it; the decision then says so.
+renewal that we hear of too late defers it; the decision then says so. A reminder for some segments or amounts
+only meets no window, nor does one whose channel the customer's preference may change to one that does not
+count.
 """
 
 _COMMON = """\

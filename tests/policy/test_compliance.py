@@ -229,6 +229,32 @@ def test_channels_that_do_not_count_together_need_a_reminder_each() -> None:
     assert len(common_windows((window(7, 30), by_letter))) == 2
 
 
+@pytest.mark.parametrize(
+    ("only", "left"),
+    [
+        ({"segments": ["at_risk"]}, {"visa_trial_end", "visa_price_change"}),
+        ({"minimum_amount": {"USD": 10_000}}, {"visa_trial_end", "visa_price_change"}),
+        ({"follow_preference": True}, set()),
+    ],
+)
+def test_a_reminder_that_is_not_for_everybody_meets_nothing(
+    document: dict[str, Any], only: dict[str, Any], left: set[str]
+) -> None:
+    document["compliance"]["jurisdictions"] = []
+    document["renewals"]["reminders"] = reminders((30, ["year"]), (7, []), (6, []))
+    document["renewals"]["reminders"][1] |= only
+    assert missed(document) == left
+
+
+def test_a_preference_may_lead_away_from_writing(document: dict[str, Any]) -> None:
+    document["compliance"]["jurisdictions"] = ["US-IL"]
+    document["renewals"]["reminders"] = reminders((30, ["year"]), (7, []))
+    document["renewals"]["reminders"][0]["follow_preference"] = True
+    assert missed(document) == {"illinois_yearly_term"}
+    document["preferable_channels"] = ["email"]
+    assert missed(document) == set()
+
+
 # Hours.
 
 
