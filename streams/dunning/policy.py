@@ -17,7 +17,7 @@ from streams.dunning.compliance_scope import Compliance
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
 from streams.dunning.reply_words import ReplyWords
-from streams.dunning.retry_rules import RetryRule
+from streams.dunning.retry_rules import NetworkRules, RetryRule, by_network
 from streams.dunning.values import (
     Count,
     CurrencyCode,
@@ -275,7 +275,7 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = timedelta(days=401)
 
 
-class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The whole configuration. A version is the hash of its content (`streams.policy`)."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$", description="What people call it.")]
@@ -407,3 +407,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dict[str, dict[str, Campaign]],
         Meta(description="Campaigns of earlier versions, for the cases that run by them; set by loading."),
     ] = field(default_factory=dict)
+
+    # Asked for at every failure, so worked out once.
+
+    @cached_property
+    def retry_rules(self) -> dict[str, NetworkRules]:
+        """The rules of `retries` by network."""
+        return by_network(self.retries.values())

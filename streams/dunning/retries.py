@@ -4,7 +4,6 @@ Nothing here tries a payment. The rules (`RetryRule`) decide two things: whether
 payment will be tried again, and whether billing is told that it goes beyond what its network allows.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
@@ -12,7 +11,6 @@ from msgspec.structs import replace
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import PaymentFailed
 from streams.dunning.policy import DeclineClass, Policy
-from streams.dunning.retry_rules import RetryRule
 from streams.dunning.state import Case, Invoice, Retries
 from streams.dunning.turn import Turn
 
@@ -26,14 +24,19 @@ _SOON = timedelta(days=1)
 def attempt_of(event: PaymentFailed, policy: Policy) -> Retries | None:
     """What a declined attempt says to the rules of its network; None if the policy has none for it."""
     network = _network(event)
-    if network is None or not any(rule.network == network for rule in policy.retries.values()):
+    rules = None if network is None else policy.retry_rules.get(network)
+    if network is None or rules is None:
         return None
-    forbidden = any(rule.demand == "never" for rule in _rules_met(event, network, policy))
-    waits = [
-        event.occurred_at + rule.wait
-        for rule in _rules_met(event, network, policy)
-        if rule.demand == "wait" and rule.wait is not None
-    ]
+    code = (event.decline_code or "").strip().lower()
+    advice = (event.advice_code or "").strip()
+    on = event.occurred_at.astimezone(UTC).date()
+    forbidden, waits = False, []
+    for rule, codes, advice_codes in rules.about_declines:
+        if (code in codes or advice in advice_codes) and rule.in_force(on):
+            if rule.wait is None:
+                forbidden = True
+            else:
+                waits.append(event.occurred_at + rule.wait)
     return Retries(
         network=network,
         attempted_at=(event.occurred_at,),
@@ -115,18 +118,6 @@ def _network(event: PaymentFailed) -> str | None:
     return _NETWORK_OF_ADVICE if event.advice_code is not None else None
 
 
-def _rules_met(event: PaymentFailed, network: str, policy: Policy) -> Iterator[RetryRule]:
-    """The rules in force that name this decline's code or advice."""
-    code = (event.decline_code or "").strip().lower()
-    advice = (event.advice_code or "").strip()
-    on = event.occurred_at.astimezone(UTC).date()
-    for rule in policy.retries.values():
-        if rule.network == network and rule.in_force(on):
-            named = advice in rule.advice_codes or code in (each.lower() for each in rule.codes)
-            if named or not (rule.codes or rule.advice_codes):
-                yield rule
-
-
 def _same_card(one: Retries, other: Retries) -> bool:
     cards = {one.payment_method_id, other.payment_method_id} - {None}
     return one.network == other.network and len(cards) <= 1
@@ -170,16 +161,14 @@ def _room_from(
 
     A planned attempt comes on top of those that were made.
     """
+    rules = policy.retry_rules.get(retries.network)
+    if rules is None:
+        return None
     opening: datetime | None = None
     on = moment.astimezone(UTC).date()
-    for rule in policy.retries.values():
-        if (
-            rule.demand != "at_most"
-            or rule.network != retries.network
-            or rule.most is None
-            or rule.within is None
-            or not rule.in_force(on)
-        ):
+    all_made = max(len(retries.attempted_at), invoice.attempts) + planned
+    for rule in rules.budgets:
+        if rule.most is None or rule.within is None or all_made <= rule.most or not rule.in_force(on):
             continue
         since = moment - rule.within
         first = retries.attempted_at[0]

@@ -1,5 +1,6 @@
 """What the card networks demand of retries: the part of the policy that `streams.dunning.retries` reads."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
@@ -47,3 +48,31 @@ class RetryRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def in_force(self, on: date) -> bool:
         """Whether the rule holds on that day (UTC)."""
         return self.effective_from <= on and (self.effective_until is None or on < self.effective_until)
+
+
+class NetworkRules(Struct, frozen=True):
+    """The rules of one network, made ready to be looked up: budgets, and rules about some declines.
+
+    Of each of these the codes, in lower case, and the advice that it is about.
+    """
+
+    budgets: tuple[RetryRule, ...]
+    about_declines: tuple[tuple[RetryRule, frozenset[str], frozenset[str]], ...]
+
+
+def by_network(rules: Iterable[RetryRule]) -> dict[str, NetworkRules]:
+    """The rules of each network that has any."""
+    of: dict[str, list[RetryRule]] = {}
+    for rule in rules:
+        of.setdefault(rule.network, []).append(rule)
+    return {
+        network: NetworkRules(
+            budgets=tuple(rule for rule in known if rule.demand == "at_most"),
+            about_declines=tuple(
+                (rule, frozenset(code.lower() for code in rule.codes), frozenset(rule.advice_codes))
+                for rule in known
+                if rule.demand != "at_most"
+            ),
+        )
+        for network, known in of.items()
+    }

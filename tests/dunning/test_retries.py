@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from streams.dunning.calendar import local_day
 from streams.dunning.commands import Outcome, Reason, ReasonCode
 from streams.dunning.events import Card
 from streams.dunning.policy import Policy
@@ -16,6 +18,7 @@ from tests.dunning.customer import MINUTE, NEW_CARD, OLD_CARD, Customer, care, u
 
 DAY = timedelta(days=1)
 D0 = utc("2026-01-05 15:00")
+ZONE = ZoneInfo("UTC")
 MASTERCARD = Card(payment_method_id="pm-3", brand="mastercard", last4="4444", exp_month=3, exp_year=2027)
 
 
@@ -284,3 +287,51 @@ def test_billing_is_warned_exactly_when_it_exceeds_the_budget(
             assert reason.until is not None
             left = [each for each in inside if each > reason.until - 30 * DAY]
             assert len(left) + 1 <= most, "one more fits when it is said to"
+
+
+DECLINES = [
+    {"code": "51", "card": OLD_CARD},
+    {"code": "46", "card": OLD_CARD},
+    {"code": "51", "card": MASTERCARD},
+    {"code": "51", "card": MASTERCARD, "advice_code": "03"},
+    {"code": "51", "card": MASTERCARD, "advice_code": "28"},
+]
+
+
+@given(
+    attempts=st.lists(
+        st.tuples(st.integers(1, 24 * 8), st.sampled_from(DECLINES), st.none() | st.integers(1, 24 * 12)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_no_message_promises_what_the_network_forbids(
+    attempts: list[tuple[int, dict[str, Any], int | None]],
+) -> None:
+    customer = Customer()
+    now, told = D0, 0
+    # Since the card was last changed for another: whether it is forbidden, and until when to wait.
+    card, forbidden, wait = None, False, D0
+
+    def check() -> None:
+        nonlocal told
+        for command in customer.sent[told:]:
+            promised = command.variables.get("next_retry_on")
+            assert not (forbidden and command.template == "payment_failed_soft")
+            assert promised is None or (not forbidden and promised >= local_day(wait, ZONE).isoformat())
+        told = len(customer.sent)
+
+    for gap, decline, retry_in in attempts:
+        now += timedelta(hours=gap)
+        customer.until(now - timedelta.resolution)
+        check()
+        if decline["card"] != card:
+            card, forbidden, wait = decline["card"], False, D0
+        forbidden = forbidden or decline["code"] == "46" or decline.get("advice_code") == "03"
+        wait = max(wait, now + 6 * DAY) if decline.get("advice_code") == "28" else wait
+        customer.failed(
+            now, **decline, next_retry_at=None if retry_in is None else now + timedelta(hours=retry_in)
+        )
+        check()
+    customer.until(now + 20 * DAY)
+    check()
