@@ -114,3 +114,15 @@ class HistoryRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Count,
         Meta(description="In so many what was paid is remembered; that of the oldest payment goes first."),
     ] = 4
+
+
+class Links(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a customer can act: https addresses. A text says in words what it has no link for.
+
+    `{customer_id}`, `{command_id}` and `{locale}` may stand after the host.
+    """
+
+    pay: Annotated[str | None, Meta(description="To pay, where a failed payment brings no link.")] = None
+    update_card: Annotated[str | None, Meta(description="To change the card or the way to pay.")] = None
+    manage: Annotated[str | None, Meta(description="The account: plan, invoices, details.")] = None
+    cancel: Annotated[str | None, Meta(description="To cancel a subscription.")] = None

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from streams.dunning.audience import HistoryRules, RiskWeights, Segment, Tone
+from streams.dunning.audience import HistoryRules, Links, RiskWeights, Segment, Tone
 from streams.dunning.compliance_scope import Compliance
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
@@ -355,6 +355,11 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict
     default_tone: Annotated[
         Tone, Meta(description="How messages speak to customers whose segment sets no other tone.")
     ] = Tone.SUPPORTIVE
+    sender: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=60)] | None,
+        Meta(description="Who signs: the company, as its customers know it."),
+    ] = None
+    links: Links = field(default_factory=Links)
     zones: Annotated[
         dict[str, ZoneName],
         Meta(description="Country (ISO 3166-1 alpha-2) to the zone of customers whose own is not known."),

@@ -11,6 +11,7 @@ from babel.numbers import is_currency
 from streams.dunning.events import Channel
 from streams.dunning.policy import Campaign, Policy, Priority, Reminder, Window
 from streams.dunning.reply_words import ReplyWords, plain
+from streams.policy.content_links import link_problems
 from streams.policy.errors import Problem
 from streams.policy.formats import parse_locale
 from streams.policy.segment_checks import segment_problems, segment_warnings
@@ -47,6 +48,7 @@ def policy_problems(policy: Policy) -> Iterator[Problem]:
     yield from _channels(policy)
     yield from _limits(policy)
     yield from _reply_words(policy.reply_words)
+    yield from link_problems(policy.links)
     for currency in policy.minimum_amount:
         if not is_currency(currency):
             yield Problem(f"minimum_amount.{currency}", "is not a currency", "ISO 4217, like USD")

@@ -1,26 +1,29 @@
-"""The words: one text per template, channel and locale, rendered from what a command says.
+"""The words: one text per template, channel and locale, rendered in a tone from what a command says.
 
 A text is found by the customer's locale, then its language, then the policy's default locale (`de-AT`,
-`de`, `en`), for each template and channel by itself. Texts are plain: a sender that makes HTML of them
-escapes them.
+`de`, `en`), for each template and channel by itself; then by the command's tone, else the policy's.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
 import msgspec
 from babel import Locale
-from jinja2 import nodes
 from msgspec import Struct
 
+from streams.dunning.audience import Tone
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES
-from streams.policy import formats
+from streams.policy import content_output, formats
+from streams.policy.content_blocks import compiled
+from streams.policy.content_links import LINK_VARIABLES, filled
+from streams.policy.content_texts import Blocks, Text, Texts
 from streams.policy.errors import RenderError
-from streams.policy.sandbox import LOCALE, Sandbox
+from streams.policy.sandbox import LOCALE
 from streams.policy.usage import uses
 
 _WHOLE_NUMBERS = frozenset(
@@ -37,33 +40,22 @@ _WHOLE_NUMBERS = frozenset(
     }
 )
 _FLAGS = frozenset({"trial_ends"})
+_IN_LINES = frozenset({"contacts_made"})
 
-ALWAYS_KNOWN = frozenset({"invoices", "total", "currency"})
+ALWAYS_KNOWN = frozenset({"invoices", "total", "currency", "tone", "sender", *LINK_VARIABLES})
 """What every template may use besides the variables of its kind: the invoices (`invoice_id`, `amount`), their
-total with its currency, or None if the message is about none."""
+total with its currency, or None if the message is about none; the tone, who signs, and the policy's links,
+None if the policy has none."""
 
-_ENVIRONMENT = Sandbox()
-
-
-class Text(Struct, frozen=True, forbid_unknown_fields=True):
-    """One message by one channel. `subject` is an e-mail's subject, a push's title, a letter's headline."""
-
-    body: str
-    subject: str | None = None
+# Locales come from profiles: any text at all.
+_MOST_LOCALES = 1024
 
 
-Texts = Mapping[str, Mapping[str, Mapping[Channel, Text]]]
-"""Locale, template, channel."""
+class _Words(Struct, frozen=True):
+    """A text in one tone, compiled."""
 
-
-def check_template(source: str) -> tuple[nodes.Template, tuple[str, ...]]:
-    """The syntax tree of a text, and what in it is not for messages, in words.
-
-    Raises:
-        jinja2.TemplateSyntaxError: It is not a template.
-    """
-    tree = _ENVIRONMENT.parse(source)
-    return tree, tuple(_ENVIRONMENT.refusals(tree))
+    body: jinja2.Template
+    subject: jinja2.Template | None
 
 
 class Content:
@@ -72,18 +64,23 @@ class Content:
     The only state is the cache of compiled templates, so one instance serves a whole process.
     """
 
-    def __init__(self, policy: Policy, texts: Texts) -> None:
+    def __init__(self, policy: Policy, texts: Texts, blocks: Mapping[str, Blocks] | None = None) -> None:
         self.texts = texts
+        self.blocks = blocks or {}
+        self.default_tone = policy.default_tone
         self._default_locale = policy.default_locale
+        self._sender = policy.sender
+        self._links = policy.links
         self._by_tag = {tag.replace("_", "-").lower(): tag for tag in texts}
         self._optional: dict[str, frozenset[str]] = {}
         for use in uses(policy):
             names = self._optional.get(use.template, frozenset())
             self._optional[use.template] = names | VARIABLES[use.kind].optional
-        self._compiled: dict[tuple[str, str, Channel, str], jinja2.Template] = {}
+        self._compiled: dict[tuple[str, str, Channel, Tone], _Words] = {}
+        self.locale_chain = lru_cache(_MOST_LOCALES)(self._locale_chain)
 
     def render(self, command: NotificationCommand) -> NotificationCommand:
-        """The command with its subject and body.
+        """The command with its subject and body, and for e-mail its HTML.
 
         Raises:
             RenderError: There is no such text, or the command lacks a variable that the text needs.
@@ -106,39 +103,55 @@ class Content:
                 return tag, text
         raise LookupError("the policy's content has no such text")
 
-    def locale_chain(self, locale: str) -> tuple[str, ...]:
+    def _locale_chain(self, locale: str) -> tuple[str, ...]:
         """The locales of the content that may serve a customer's, the best first."""
-        parts = locale.replace("_", "-").lower().split("-")
-        wanted = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
-        wanted.append(self._default_locale.replace("_", "-").lower())
+        wanted = [*_shorter(locale), self._default_locale.replace("_", "-").lower()]
         return tuple(dict.fromkeys(self._by_tag[tag] for tag in wanted if tag in self._by_tag))
+
+    def blocks_of(self, tag: str) -> Blocks:
+        """The blocks for texts in a locale of the content: its own, else those of its language."""
+        found: dict[str, Any] = {}
+        for shorter in reversed(_shorter(tag)):
+            found.update(self.blocks.get(self._by_tag.get(shorter, ""), {}))
+        return found
 
     def render_text(self, command: NotificationCommand, tag: str, text: Text) -> NotificationCommand:
         """The command with this text, which is written in the locale `tag`. Raises RenderError."""
         try:
-            context = self._context(command, _writing_locale(command.locale, tag))
-            body = self._compile(command, tag, "body", text.body).render(context).strip()
+            locale = _writing_locale(command.locale, tag)
+            tone = self._tone(command)
+            words = self._words(command, tag, text, tone)
+            context = self._context(command, locale, tone)
+            body = content_output.tidy(words.body.render(context))
             subject = None
-            if text.subject is not None:
+            if words.subject is not None:
                 # A line break in a subject would let a value add headers to an e-mail.
-                subject = " ".join(
-                    self._compile(command, tag, "subject", text.subject).render(context).split()
-                )
+                subject = " ".join(content_output.plain(words.subject.render(context), locale).split())
         except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError) as error:
             raise _render_error(command, str(error)) from error
+        html = None
+        if command.channel is Channel.EMAIL:
+            html = content_output.mail(body, subject or "", locale, self._sender)
+        body = content_output.plain(body, locale)
         if command.channel is Channel.SMS:
-            # Spaces that do not break are not in the SMS alphabet: one of them halves what fits a segment.
-            body = body.replace("\u00a0", " ").replace("\u202f", " ")
-        return msgspec.structs.replace(command, subject=subject, body=body)
+            body = content_output.sms(body)
+        return msgspec.structs.replace(command, subject=subject, body=body, html_body=html, tone=tone.value)
 
-    def _compile(self, command: NotificationCommand, tag: str, part: str, source: str) -> jinja2.Template:
-        key = (tag, command.template, command.channel, part)
-        template = self._compiled.get(key)
-        if template is None:
-            template = self._compiled[key] = _ENVIRONMENT.from_string(source)
-        return template
+    def _tone(self, command: NotificationCommand) -> Tone:
+        return self.default_tone if command.tone is None else Tone(command.tone)
 
-    def _context(self, command: NotificationCommand, locale: Locale) -> dict[str, Any]:
+    def _words(self, command: NotificationCommand, tag: str, text: Text, tone: Tone) -> _Words:
+        key = (tag, command.template, command.channel, tone)
+        words = self._compiled.get(key)
+        if words is None:
+            wording, blocks = text.in_tone(tone), self.blocks_of(tag)
+            words = self._compiled[key] = _Words(
+                compiled(wording.body or "", blocks, self.default_tone),
+                None if wording.subject is None else compiled(wording.subject, blocks, self.default_tone),
+            )
+        return words
+
+    def _context(self, command: NotificationCommand, locale: Locale, tone: Tone) -> dict[str, Any]:
         # What may be absent is None; what is required and missing stays undefined, which is an error.
         context: dict[str, Any] = dict.fromkeys(self._optional.get(command.template, frozenset()))
         if command.channel is Channel.PHONE:
@@ -151,14 +164,27 @@ class Content:
         )
         context["invoices"] = [
             {
-                "invoice_id": invoice.invoice_id,
+                "invoice_id": content_output.clean(invoice.invoice_id),
                 "amount": formats.money(invoice.amount_minor, invoice.currency, locale),
             }
             for invoice in command.invoices
         ]
-        context.update({name: _typed(name, value) for name, value in command.variables.items()})
+        context["tone"] = tone.value
+        context["sender"] = self._sender
+        for name, setting in LINK_VARIABLES.items():
+            context[name] = filled(getattr(self._links, setting), command)
+        if "pay_url" in context:
+            context["pay_url"] = filled(self._links.pay, command)
+        for name, value in command.variables.items():
+            context[name] = _typed(name, value)
         context[LOCALE] = locale
         return context
+
+
+def _shorter(locale: str) -> list[str]:
+    """A locale's tag in lower case, and its shorter forms: `de-at`, `de`."""
+    parts = locale.replace("_", "-").lower().split("-")
+    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
 def _typed(name: str, value: str) -> str | int | bool:
@@ -166,9 +192,12 @@ def _typed(name: str, value: str) -> str | int | bool:
         return int(value)
     if name in _FLAGS:
         return value == "true"
-    return value
+    if name in _IN_LINES:
+        return "\n".join(map(content_output.clean, value.split("\n")))
+    return content_output.clean(value)
 
 
+@lru_cache(_MOST_LOCALES)
 def _writing_locale(wanted: str, tag: str) -> Locale:
     """Numbers and dates follow the customer's region only in their language: no German date in English."""
     written = formats.parse_locale(tag)

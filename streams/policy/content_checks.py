@@ -8,27 +8,34 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 import jinja2
+import msgspec
 from jinja2 import meta
 from msgspec import Struct
 
+from streams.dunning.audience import Tone
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
-from streams.policy.content import ALWAYS_KNOWN, Content, Text, check_template
+from streams.policy.content import ALWAYS_KNOWN, Content
+from streams.policy.content_blocks import mentioned, parsed, refusals, varies_by_tone
+from streams.policy.content_texts import BLOCKS, Block, Text, Wording
 from streams.policy.errors import Problem, RenderError
 from streams.policy.formats import parse_locale
 from streams.policy.message_length import (
     MOST_PUSH_BODY,
     MOST_PUSH_TITLE,
     MOST_SMS_SEGMENTS,
-    sms_segments,
+    sms_size,
 )
 from streams.policy.samples import samples
 from streams.policy.usage import Use, reachable_channels, uses
 
 _SUBJECT_NEEDED = frozenset({Channel.EMAIL, Channel.PUSH})
 _NO_SUBJECT = frozenset({Channel.SMS, Channel.PHONE, Channel.IN_APP})
+_ONLY = "a message has variables, blocks, conditions, loops and filters only"
+_TOLD = Problem("", "")
+"""Stands for what is told elsewhere: the text cannot be rendered, and needs no second mention."""
 
 
 class _Place(Struct, frozen=True):
@@ -44,6 +51,7 @@ def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
     """Everything that is wrong with the policy's texts."""
     yield from _locales(policy, content)
     yield from _missing(policy, content)
+    yield from _blocks(content)
     by_template: dict[str, list[Use]] = {}
     for use in uses(policy):
         by_template.setdefault(use.template, []).append(use)
@@ -51,23 +59,64 @@ def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
         for template, channels in templates.items():
             asked = by_template.get(template, [])
             for channel, text in channels.items():
-                path = f"content.{locale}.{template}.{channel.value}"
-                known = _known_names({use.kind for use in asked}, channel)
-                found = [*_shape(path, channel, text), *_syntax(path, text, known)]
-                yield from found
-                if not found:
-                    place = _Place(path, locale, channel, text)
-                    yield from _samples(place, content, asked)
+                place = _Place(f"content.{locale}.{template}.{channel.value}", locale, channel, text)
+                yield from _text(place, content, asked)
+
+
+def _text(place: _Place, content: Content, asked: list[Use]) -> Iterator[Problem]:
+    found = [*_shape(place), *_syntax(place, content, asked)]
+    yield from (problem for problem in found if problem is not _TOLD)
+    if not found:
+        yield from _samples(place, content, asked)
 
 
 def content_warnings(policy: Policy, content: Content) -> Iterator[Problem]:
-    """Texts that nothing asks for."""
+    """Texts and blocks that nothing asks for, and what a locale lacks of what customers may be sent."""
     asked = {use.template for use in uses(policy)}
     for locale, templates in content.texts.items():
         for template in templates:
             if template not in asked:
                 hint = _nearest(template, asked)
                 yield Problem(f"content.{locale}.{template}", "is used by no step, message or reminder", hint)
+    yield from _unused_blocks(content)
+    yield from _gaps(policy, content)
+
+
+def _unused_blocks(content: Content) -> Iterator[Problem]:
+    used: set[tuple[str, str]] = set()
+    for locale, templates in content.texts.items():
+        blocks = content.blocks_of(locale)
+        for template, channels in templates.items():
+            for channel, text in channels.items():
+                place = _Place(f"content.{locale}.{template}.{channel.value}", locale, channel, text)
+                for _, source in _sources(place):
+                    used |= {(_language(locale), name) for name in mentioned(source, blocks)}
+    for locale, blocks in content.blocks.items():
+        for name in blocks:
+            if (_language(locale), name) not in used:
+                yield Problem(f"content.{locale}.{BLOCKS}.{name}", "is used by no text")
+
+
+def _gaps(policy: Policy, content: Content) -> Iterator[Problem]:
+    """What customers of a language would be sent in another one, and blocks that lack a tone."""
+    for locale in content.texts:
+        lacking: dict[str, list[str]] = {}
+        for use in uses(policy):
+            for channel in reachable_channels(policy, use):
+                tag, _ = content.find(use.template, channel, locale)
+                names = lacking.setdefault(use.template, [])
+                if _language(tag) != _language(locale) and channel.value not in names:
+                    names.append(channel.value)
+        for template, channels in lacking.items():
+            if channels:
+                what = f"is not written for {', '.join(channels)}"
+                yield Problem(
+                    f"content.{locale}.{template}", what, f"sent in {policy.default_locale} instead"
+                )
+
+
+def _language(locale: str) -> str:
+    return locale.replace("_", "-").lower().partition("-")[0]
 
 
 def _locales(policy: Policy, content: Content) -> Iterator[Problem]:
@@ -111,31 +160,77 @@ def _has(content: Content, template: str, channel: Channel, locale: str) -> bool
     return True
 
 
-def _shape(path: str, channel: Channel, text: Text) -> Iterator[Problem]:
-    if text.subject is None and channel in _SUBJECT_NEEDED:
-        yield Problem(f"{path}.subject", "is missing", "the subject of an e-mail, or the title of a push")
-    if text.subject is not None and channel in _NO_SUBJECT:
-        yield Problem(f"{path}.subject", f"{channel.value} has no subject", "remove it")
+def _blocks(content: Content) -> Iterator[Problem]:
+    """Each block by itself. What it may speak of depends on the texts that use it."""
+    for locale, blocks in content.blocks.items():
+        known = content.blocks_of(locale)
+        for name, block in blocks.items():
+            path = f"content.{locale}.{BLOCKS}.{name}"
+            if not isinstance(block, str) and content.default_tone not in block:
+                tone = content.default_tone.value
+                yield Problem(path, f"has no text in the tone `{tone}`, which serves the others", "add it")
+            for place, source in _block_sources(path, block):
+                try:
+                    tree = parsed(source, known, content.default_tone, name)
+                except jinja2.TemplateSyntaxError as error:
+                    if error.name in {None, name}:
+                        yield Problem(place, f"is not a template, line {error.lineno}: {error.message}")
+                    continue
+                for what in refusals(tree):
+                    yield Problem(place, what, _ONLY)
 
 
-def _syntax(path: str, text: Text, known: frozenset[str]) -> Iterator[Problem]:
-    for part, source in (("subject", text.subject), ("body", text.body)):
-        if source is None:
-            continue
+def _block_sources(path: str, block: Block) -> list[tuple[str, str]]:
+    if isinstance(block, str):
+        return [(path, block)]
+    return [(f"{path}.{tone.value}", words) for tone, words in block.items()]
+
+
+def _shape(place: _Place) -> Iterator[Problem]:
+    subjects = {f"{place.path}.subject": place.text.subject}
+    subjects |= {
+        f"{place.path}.tones.{tone.value}.subject": wording.subject
+        for tone, wording in place.text.tones.items()
+        if wording.subject is not None
+    }
+    for path, subject in subjects.items():
+        if subject is None and place.channel in _SUBJECT_NEEDED:
+            yield Problem(path, "is missing", "the subject of an e-mail, or the title of a push")
+        if subject is not None and place.channel in _NO_SUBJECT:
+            yield Problem(path, f"{place.channel.value} has no subject", "remove it")
+
+
+def _syntax(place: _Place, content: Content, asked: list[Use]) -> Iterator[Problem]:
+    blocks = content.blocks_of(place.locale)
+    known = _known_names({use.kind for use in asked}, place.channel)
+    for path, source in _sources(place):
         try:
-            tree, refused = check_template(source)
+            tree = parsed(source, blocks, content.default_tone)
         except jinja2.TemplateSyntaxError as error:
-            yield Problem(f"{path}.{part}", f"is not a template, line {error.lineno}: {error.message}")
+            # What is wrong within a block is told once, of the block.
+            told = error.name is not None
+            yield _TOLD if told else Problem(path, f"is not a template, line {error.lineno}: {error.message}")
             continue
+        refused = refusals(tree)
         for what in refused:
-            yield Problem(
-                f"{path}.{part}", what, "a message has variables, conditions, loops and filters only"
-            )
+            yield Problem(path, what, _ONLY)
         if refused:
             continue
         for name in sorted(meta.find_undeclared_variables(tree) - known):
             hint = _nearest(name, known) or f"known here: {', '.join(sorted(known))}"
-            yield Problem(f"{path}.{part}", f"the variable `{name}` is not known", hint)
+            if name == BLOCKS:
+                hint = "a block stands by itself: {{ blocks.greeting }}"
+            yield Problem(path, f"the variable `{name}` is not known", hint)
+
+
+def _sources(place: _Place) -> Iterator[tuple[str, str]]:
+    """Every template of a text, with its path."""
+    wordings = {"": Wording(place.text.subject, place.text.body)}
+    wordings |= {f".tones.{tone.value}": wording for tone, wording in place.text.tones.items()}
+    for below, wording in wordings.items():
+        for part, source in (("subject", wording.subject), ("body", wording.body)):
+            if source is not None:
+                yield f"{place.path}{below}.{part}", source
 
 
 def _known_names(kinds: set[MessageKind], channel: Channel) -> frozenset[str]:
@@ -153,10 +248,20 @@ def _samples(place: _Place, content: Content, asked: list[Use]) -> Iterator[Prob
     reported: set[str] = set()
     for use in distinct.values():
         for command in samples(use, place.channel, place.locale):
-            for problem in _rendered(place, content, command):
-                if problem.message not in reported:
-                    reported.add(problem.message)
-                    yield problem
+            for tone in _tones(place, content):
+                toned = msgspec.structs.replace(command, tone=tone.value)
+                for problem in _rendered(place, content, toned):
+                    if problem.message not in reported:
+                        reported.add(problem.message)
+                        yield problem
+
+
+def _tones(place: _Place, content: Content) -> tuple[Tone, ...]:
+    """The tones in which a text says something else."""
+    blocks = content.blocks_of(place.locale)
+    if place.text.tones or any(varies_by_tone(source, blocks) for _, source in _sources(place)):
+        return tuple(Tone)
+    return (content.default_tone,)
 
 
 def _rendered(place: _Place, content: Content, command: NotificationCommand) -> Iterator[Problem]:
@@ -175,8 +280,10 @@ def _rendered(place: _Place, content: Content, command: NotificationCommand) -> 
 
 def _lengths(path: str, rendered: NotificationCommand) -> Iterator[Problem]:
     title = rendered.subject or ""
-    if rendered.channel is Channel.SMS and (segments := sms_segments(rendered.body)) > MOST_SMS_SEGMENTS:
-        yield Problem(f"{path}.body", f"takes {segments} SMS segments, more than {MOST_SMS_SEGMENTS}")
+    if rendered.channel is Channel.SMS and (size := sms_size(rendered.body)).segments > MOST_SMS_SEGMENTS:
+        yield Problem(
+            f"{path}.body", f"takes {size.segments} SMS segments, more than {MOST_SMS_SEGMENTS}", str(size)
+        )
     if rendered.channel is Channel.PUSH and len(rendered.body) > MOST_PUSH_BODY:
         yield Problem(f"{path}.body", f"has {len(rendered.body)} characters, more than {MOST_PUSH_BODY}")
     if rendered.channel is Channel.PUSH and len(title) > MOST_PUSH_TITLE:

@@ -73,6 +73,14 @@ def month_name(month: int, locale: Locale) -> str:
     return str(names[month])
 
 
+def labelled(label: str, value: str, locale: Locale) -> str:
+    """`Pay now: https://…`, with the colon as the language sets it."""
+    return f"{label}{_COLONS.get(locale.language, ': ')}{value}"
+
+
+_COLONS = {"fr": "\u00a0: ", "ja": "\uff1a", "zh": "\uff1a"}
+"""French sets a space before it that does not break; Japanese and Chinese a full-width one with none."""
+
 _BRANDS = {
     "amex": "American Express",
     "american_express": "American Express",

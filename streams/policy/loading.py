@@ -17,8 +17,9 @@ from streams.dunning.policy import Policy
 from streams.dunning.state import CustomerState
 from streams.policy.checks import policy_problems, policy_warnings
 from streams.policy.compliance_checks import compliance_problems, compliance_warnings
-from streams.policy.content import Content, Text, Texts
+from streams.policy.content import Content
 from streams.policy.content_checks import content_problems, content_warnings
+from streams.policy.content_texts import BLOCKS, Block, Text
 from streams.policy.documents import Document, find, merge, read
 from streams.policy.errors import PolicyError, Problem
 from streams.policy.mending import Mended, mend
@@ -129,7 +130,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     problems += [problem for problem in found if not mended.hides(problem.path)]
     if problems:
         raise PolicyError(document.source, list(_located(problems, document)))
-    plain = _plain(policy, content.texts)
+    plain = _plain(policy, content)
     policy = msgspec.structs.replace(policy, version=version_of(plain))
     warnings = [
         *policy_warnings(policy),
@@ -171,11 +172,16 @@ def _convert(values: dict[str, Any]) -> tuple[Policy, Content]:
         for channel, value in values["assume_delivered_after"].items()
     }
     policy = msgspec.convert(settings, Policy)
-    texts = msgspec.convert(values["content"], dict[str, dict[str, dict[Channel, Text]]])
-    return policy, Content(policy, texts)
+    written: dict[str, Any] = {locale: dict(templates) for locale, templates in values["content"].items()}
+    blocks = {locale: templates.pop(BLOCKS) for locale, templates in written.items() if BLOCKS in templates}
+    return policy, Content(
+        policy,
+        msgspec.convert(written, dict[str, dict[str, dict[Channel, Text]]]),
+        msgspec.convert(blocks, dict[str, dict[str, Block]]),
+    )
 
 
-def _plain(policy: Policy, texts: Texts) -> dict[str, Any]:
+def _plain(policy: Policy, content: Content) -> dict[str, Any]:
     document: dict[str, Any] = _without_absent(
         msgspec.to_builtins(msgspec.structs.replace(policy, assume_delivered_after={}), str_keys=True)
     )
@@ -184,7 +190,9 @@ def _plain(policy: Policy, texts: Texts) -> dict[str, Any]:
         channel.value: NEVER if after is None else msgspec.to_builtins(after)
         for channel, after in policy.assume_delivered_after.items()
     }
-    document["content"] = _without_absent(msgspec.to_builtins(texts, str_keys=True))
+    document["content"] = msgspec.to_builtins(content.texts, str_keys=True)
+    for locale, blocks in msgspec.to_builtins(content.blocks, str_keys=True).items():
+        document["content"][locale] = {BLOCKS: blocks, **document["content"][locale]}
     return document
 
 

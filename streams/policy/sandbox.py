@@ -10,13 +10,14 @@ from functools import wraps
 from typing import Any
 
 from babel import Locale
-from jinja2 import StrictUndefined, nodes, pass_context
+from jinja2 import StrictUndefined, Undefined, nodes, pass_context
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from streams.policy import formats
+from streams.policy.content_output import link_mark
 
 LOCALE = "_locale"
 """The context's entry for the filters: the locale to write in. A template cannot name it."""
@@ -24,7 +25,6 @@ LOCALE = "_locale"
 _JINJA_FILTERS = (
     "capitalize",
     "first",
-    "join",
     "last",
     "length",
     "lower",
@@ -34,6 +34,36 @@ _JINJA_FILTERS = (
     "upper",
 )
 
+_ALLOWED = frozenset(
+    {
+        nodes.Template,
+        nodes.Output,
+        nodes.TemplateData,
+        nodes.Name,
+        nodes.Const,
+        nodes.If,
+        nodes.For,
+        nodes.Filter,
+        nodes.Test,
+        nodes.Compare,
+        nodes.Operand,
+        nodes.And,
+        nodes.Or,
+        nodes.Not,
+        nodes.CondExpr,
+        nodes.Getattr,
+        nodes.Getitem,
+        nodes.Tuple,
+        nodes.List,
+        nodes.Keyword,
+        nodes.Add,
+        nodes.Sub,
+        nodes.Neg,
+    }
+)
+"""All that a text may be made of. Without names of its own and with one loop at a time, what a text writes is
+as long as its source and its invoices, and no longer."""
+
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Call: "calls something",
     nodes.CallBlock: "has a call block",
@@ -42,14 +72,19 @@ _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Import: "imports another template",
     nodes.FromImport: "imports another template",
     nodes.Extends: "extends another template",
+    nodes.Block: "defines a block",
+    nodes.Assign: "sets a name",
+    nodes.AssignBlock: "sets a name",
+    nodes.With: "sets a name",
     nodes.Mul: "multiplies",
+    nodes.Div: "divides",
+    nodes.FloorDiv: "divides",
     nodes.Pow: "uses powers",
     nodes.Mod: "uses `%`",
     # Joining would turn what is absent into the word None unseen.
     nodes.Concat: "joins with `~`",
 }
-
-_LOOKED_AT: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem)
+"""What people try, in words; all else that is not allowed is told by Jinja's name for it."""
 
 
 def _money(context: Context, minor_units: Any, currency: str) -> str:
@@ -66,6 +101,10 @@ def _long_date(context: Context, value: str) -> str:
 
 def _month_name(context: Context, value: Any) -> str:
     return formats.month_name(int(value), _locale(context))
+
+
+def _link(url: Any, label: str) -> str:
+    return link_mark(str(_written(url)), label)
 
 
 def _locale(context: Context) -> Locale:
@@ -88,10 +127,21 @@ def _never_absent(jinja_filter: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _present(value: Any) -> Any:
-    """What is about to be written, if there is something to write."""
+    """What is about to be used, if there is something to use."""
     if value is None:
         raise UndefinedError("a value that may be absent is written; put `{% if name %}` around it")
     return value
+
+
+def _written(value: Any) -> Any:
+    """What is about to be written, if it is text or a number: all else would be written as Python does."""
+    if type(value) is str or type(value) is int or isinstance(_present(value), str | Undefined):
+        return value
+    raise UndefinedError(f"what is written is no text or number, but a {type(value).__name__}")
+
+
+def _join(values: Any, separator: str = "") -> str:
+    return separator.join(str(_written(value)) for value in values)
 
 
 OWN_FILTERS: dict[str, Callable[..., str]] = {
@@ -100,9 +150,11 @@ OWN_FILTERS: dict[str, Callable[..., str]] = {
     "long_date": pass_context(_long_date),
     "month_name": pass_context(_month_name),
     "brand": formats.card_brand,
+    "join": _join,
+    "link": _link,
 }
 """What a template may format: `amount_minor | money(currency)`, `renews_on | date` (or `long_date`),
-`exp_month | month_name`, `card_brand | brand`."""
+`exp_month | month_name`, `card_brand | brand`, `pay_url | link("Pay now")`."""
 
 FILTER_NAMES = frozenset({*_JINJA_FILTERS, *OWN_FILTERS})
 """Every filter that a text may use."""
@@ -116,7 +168,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(
             undefined=StrictUndefined,
-            finalize=_present,
+            finalize=_written,
             autoescape=False,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -134,8 +186,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def refusals(self, tree: nodes.Template) -> Iterator[str]:
         """What in a parsed template is not for messages, in words, whether or not it would ever run."""
-        for node in tree.find_all(_LOOKED_AT):
-            what = _REFUSED.get(type(node)) or self._refusal(node)
+        for node in tree.find_all(nodes.Node):
+            if type(node) not in _ALLOWED:
+                what = _REFUSED.get(type(node), f"uses Jinja's {type(node).__name__}")
+            elif isinstance(node, nodes.For) and next(node.find_all(nodes.For), None) is not None:
+                what = "has a loop within a loop"
+            else:
+                what = self._refusal(node)
             if what:
                 yield f"{what} on line {node.lineno}"
 
@@ -145,6 +202,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return "" if node.name in there_is else f"uses `{node.name}`, which there is not,"
         if isinstance(node, nodes.Getattr):
             return f"asks for the private `{node.attr}`" if node.attr.startswith("_") else ""
-        assert isinstance(node, nodes.Getitem)
+        if not isinstance(node, nodes.Getitem):
+            return ""
         name = node.arg.value if isinstance(node.arg, nodes.Const) else None
         return f"asks for the private `{name}`" if isinstance(name, str) and name.startswith("_") else ""

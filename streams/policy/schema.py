@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from streams.dunning.audience import Tone
 from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
+from streams.policy.content_texts import BLOCKS
 
 NEVER = "never"
 """How a file says that a contact is not delivered until feedback says so; None in the model."""
@@ -18,6 +20,7 @@ _CHANGE = "Change"
 _NAME = "^[a-z][a-z0-9_]{0,63}$"
 _LOCALE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$"
 _CHANNELS = {"enum": [channel.value for channel in Channel]}
+_TONES = {"enum": [tone.value for tone in Tone]}
 
 _CONTENT: dict[str, Any] = {
     "description": "The texts, by locale, template and channel (Jinja).",
@@ -26,6 +29,25 @@ _CONTENT: dict[str, Any] = {
     "propertyNames": {"description": "A locale, BCP 47: `en`, `de-AT`.", "pattern": _LOCALE},
     "additionalProperties": {
         "type": "object",
+        "properties": {
+            BLOCKS: {
+                "description": "Pieces that texts of this locale share, by name: `{{ blocks.name }}` in a "
+                "text stands for one. A block is one text, or one for each tone.",
+                "type": "object",
+                "propertyNames": {"description": "A block's name.", "pattern": _NAME},
+                "additionalProperties": {
+                    "anyOf": [
+                        {"type": "string", "minLength": 1},
+                        {
+                            "type": "object",
+                            "minProperties": 1,
+                            "propertyNames": _TONES,
+                            "additionalProperties": {"type": "string", "minLength": 1},
+                        },
+                    ]
+                },
+            }
+        },
         "propertyNames": {"description": "A template's name.", "pattern": _NAME},
         "additionalProperties": {
             "type": "object",
@@ -47,8 +69,23 @@ _TEXT: dict[str, Any] = {
             "minLength": 1,
         },
         "body": {"description": "What the message says.", "type": "string", "minLength": 1},
+        "tones": {
+            "description": "What a tone says otherwise; what it leaves out is as above.",
+            "type": "object",
+            "propertyNames": _TONES,
+            "additionalProperties": {"$ref": "#/$defs/Wording"},
+        },
     },
     "required": ["body"],
+    "additionalProperties": False,
+}
+
+_WORDING: dict[str, Any] = {
+    "title": "Wording",
+    "description": "What one tone says otherwise.",
+    "type": "object",
+    "minProperties": 1,
+    "properties": {part: _TEXT["properties"][part] for part in ("subject", "body")},
     "additionalProperties": False,
 }
 
@@ -79,7 +116,7 @@ def whole_document_schema() -> dict[str, Any]:
     }
     properties["content"] = _CONTENT
     policy["required"] = [*policy["required"], "content"]
-    definitions["Text"] = _TEXT
+    definitions["Text"], definitions["Wording"] = _TEXT, _WORDING
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Policy", **schema}
 
 
