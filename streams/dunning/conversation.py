@@ -65,7 +65,10 @@ def hand_over_replies(turn: Turn) -> None:
         # A reply that came in between is the same person's to read.
         over = max(until, case.conversation.last_reply_at or until)
         left = _end_hold(turn, case, replace(case.conversation, dealt_with_at=over), until)
-        review(turn, left, ReasonCode.HOLD_FOR_REPLY, occurrence=until.isoformat())
+        if turn.state.exempt:
+            turn.say(Outcome.SUPPRESSED, ReasonCode.EXEMPT, case_id=case.case_id)
+        else:
+            review(turn, left, ReasonCode.HOLD_FOR_REPLY, occurrence=until.isoformat())
 
 
 def _end_hold(turn: Turn, case: Case, talk: Conversation, at: datetime) -> Case:

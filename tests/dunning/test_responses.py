@@ -61,6 +61,16 @@ def test_a_reply_that_nobody_deals_with_becomes_a_review_and_the_ladder_goes_on(
     assert len(customer.actions) == 1
 
 
+def test_for_somebody_exempt_the_hold_ends_without_a_review_and_the_log_says_so(customer: Customer) -> None:
+    replied(customer)
+    customer.profile(REPLY + HOUR, exempt=True)
+    customer.until(HANDED_OVER)
+
+    assert customer.deeds == []
+    said = customer.said(Outcome.SUPPRESSED, ReasonCode.EXEMPT)
+    assert [each.case_id for each in said if each.step_id is None] == [customer.case.case_id]
+
+
 def test_a_person_who_has_spoken_with_the_customer_ends_the_hold(customer: Customer) -> None:
     replied(customer)
     answered = local("2026-01-09 15:00")
