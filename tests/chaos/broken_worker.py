@@ -109,7 +109,11 @@ def stall(number: int) -> None:
             return Poll()
         return poll(self, max_records, timeout_seconds)
 
-    _replace(LibrdkafkaConsumer, poll=stalled)
+    _replace(LibrdkafkaConsumer, poll=stalled, poll_ready=_never_ready)
+
+
+def _never_ready(_consumer: LibrdkafkaConsumer, _max_records: int) -> None:
+    """All comes by way of `poll`."""
 
 
 def late_payments(seconds: int) -> None:
@@ -129,7 +133,7 @@ def late_payments(seconds: int) -> None:
             resume(self, [each])
         return poll(self, max_records, timeout_seconds)
 
-    _replace(LibrdkafkaConsumer, resume=late_resume, poll=late_poll)
+    _replace(LibrdkafkaConsumer, resume=late_resume, poll=late_poll, poll_ready=_never_ready)
 
 
 def ticks_at_once(seconds: int) -> None:
