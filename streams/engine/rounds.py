@@ -9,11 +9,12 @@
     an agent that raises costs nothing at the broker.
 4.  Encode each changed key of the tables, once.
 5.  Wait for the commit in flight. There is never more than one, and rounds are committed in their order.
-6.  Take off: the overlays become the layer that the next round reads through. On a thread of its own:
-    begin a transaction; send the outputs, then the changes to their changelogs;
+6.  Take off: the overlays become the layer that the next round reads through. Begin a transaction; hand over
+    the outputs, then the changes to their changelogs. On a thread of its own: send what the client's queue
+    had no room for;
 7.  send the offsets with the generation of step 1 into the transaction: a worker that lost its partitions
     meanwhile is refused here;
-8.  commit. Meanwhile the next round is at steps 1 to 4.
+8.  commit. Meanwhile the next round is at steps 1 to 4, if its records lie ready in full number.
 9.  Land: apply the changes to the local stores. A crash before this costs nothing: the store is behind its
     changelog and catches up. The store is never ahead.
 
@@ -214,22 +215,20 @@ class Rounds:
             await self._settle()
 
     async def _poll(self) -> Poll:
-        """Poll; a commit that is through before anything comes lands at once."""
+        """Poll for a round that is full already; else let the commit in flight land first.
+
+        A record that came while a commit is in flight would otherwise be in a small round of its own, and
+        those that came after it would wait for two commits instead of one.
+        """
+        ready = self._consumer.poll_ready(1 if self._pending else self._settings.max_records)
+        if ready is not None:
+            return ready
+        await self._land()
         most, patience = self._settings.max_records, self._settings.idle_poll_seconds
         if self._pending:
             # While a failed round is being taken apart, polling only serves the group.
             most, patience = 1, self._retries * _RETRY_PAUSE_SECONDS
-        ready = self._consumer.poll_ready(most)
-        if ready is not None:
-            return ready
-        polling = asyncio.ensure_future(self._offload(lambda: self._consumer.poll(most, patience)))
-        polling.add_done_callback(_note)
-        if self._flight is not None:
-            either: set[asyncio.Future[Any]] = {polling, self._flight.outcome}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if self._flight.outcome.done():
-                await self._land()
-        return await polling
+        return await self._offload(lambda: self._consumer.poll(most, patience))
 
     async def _start_over(self, poll: Poll) -> None:
         await self.finish()  # the same round can never be run again: others may have its partitions
@@ -396,6 +395,6 @@ def _again(tasks: Sequence[Task]) -> list[Task]:
 
 
 def _note(outcome: "asyncio.Future[Any]") -> None:
-    """Where the process ends for another cause, nobody asks any more how the last call ended."""
+    """Where the process ends for another cause, nobody asks any more how the last commit ended."""
     if not outcome.cancelled():
         outcome.exception()

@@ -1,7 +1,7 @@
 """The round protocol against clients in memory: no broker, no Faust."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -47,6 +47,7 @@ class Broker:
         self.polls: list[Poll] = []
         self.refusals: list[Exception] = []
         self.unreadable: set[TopicPartition] = set()
+        self.backlog = False
 
     def append(self, topic: str, value: str, key: str = "k", timestamp: int = 0) -> None:
         log = self.log[P(topic, 0)]
@@ -56,8 +57,7 @@ class Broker:
         self.polls.append(Poll(assigned=frozenset(P(topic, 0) for topic in topics)))
 
     def poll_ready(self, max_records: int) -> Poll | None:
-        del max_records
-        return None
+        return self.poll(max_records, 0) if self.backlog else None
 
     def poll(self, max_records: int, timeout_seconds: float) -> Poll:
         del timeout_seconds
@@ -239,7 +239,10 @@ class Engine:
                 for _ in range(20):
                     await asyncio.sleep(0)
 
-        self._loop.run(run())
+        self.run(run())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run(work)
 
     def count(self, key: str = "k") -> int:
         return int(self.tables.held[0]["counts"].get(key, 0))
@@ -266,6 +269,39 @@ def test_a_round_commits_outputs_changes_and_offsets_together(broker: Broker, en
     assert broker.offsets[P("a", 0)].offset == broker.offsets[P("b", 0)].offset == 3
     assert len(broker.changelog) == 1, "once per key"
     assert engine.count() == 6
+
+
+@pytest.mark.parametrize("backlog", [False, True])
+def test_only_a_backlog_is_worked_on_while_a_commit_is_in_flight(
+    broker: Broker, engine: Engine, *, backlog: bool
+) -> None:
+    """A record without a backlog waits for the commit, so that those behind it come along."""
+    handed = engine.agents.handed
+
+    async def run() -> list[str]:
+        may_commit = asyncio.Event()
+
+        async def offload_commits(call: Callable[[], T]) -> T:
+            await may_commit.wait()
+            return call()
+
+        engine.rounds._offload_commits = offload_commits
+        broker.backlog = backlog
+        broker.append("a", "1")
+        await engine.rounds.turn()
+        broker.append("a", "2")
+        turning = asyncio.ensure_future(engine.rounds.turn())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        meanwhile = list(handed)
+        may_commit.set()
+        await turning
+        await engine.rounds.finish()
+        return meanwhile
+
+    assert engine.run(run()) == (["1", "2"] if backlog else ["1"])
+    assert broker.commits == [["1"], ["2"]]
+    assert engine.count() == 2
 
 
 def test_a_poisonous_record_is_alone_and_the_order_is_kept(broker: Broker, engine: Engine) -> None:

@@ -45,7 +45,7 @@ class MemoryConsumer:
 
     def poll_ready(self, max_records: int) -> Poll | None:
         """At times."""
-        return self.poll(max_records, 0) if self._random() < 0.3 else None
+        return self.poll(max_records, 0) if self._random() < 0.6 else None
 
     def poll(self, max_records: int, timeout_seconds: float) -> Poll:
         """Fetch a little, then serve the group, then hand out; a change in between loses what was taken."""
