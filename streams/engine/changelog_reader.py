@@ -1,21 +1,18 @@
 """The reader of changelogs over librdkafka."""
 
-import logging
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import Consumer, Message
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
 from streams.engine.clients import ChangelogChunk, ChangelogRun
-from streams.engine.librdkafka import FATAL, client_properties, fatal
+from streams.engine.librdkafka import client_properties
+from streams.engine.messages import records_of, runs
 from streams.engine.record import TopicPartition
 from streams.engine.settings import EngineSettings
 
 __all__ = ["LibrdkafkaChangelogReader"]
-
-logger = logging.getLogger(__name__)
 
 _RESTORE_RECORDS = 20_000
 
@@ -51,40 +48,18 @@ class LibrdkafkaChangelogReader:
         )
 
     def read(self, timeout_seconds: float) -> ChangelogChunk:
-        """The next records.
-
-        What is asked of each message is asked of all of them at a time, which never comes back to Python
-        between two messages.
-        """
+        """The next records."""
         messages = self._consumer.consume(_RESTORE_RECORDS, 0) or self._consumer.consume(1, timeout_seconds)
         ends: dict[TopicPartition, int] = {}
-        if any(map(Message.error, messages)):
-            self._events(messages, ends)
-            messages = [message for message in messages if message.error() is None]
-        runs: list[tuple[TopicPartition, ChangelogRun]] = []
-        for number, of_number in groupby(messages, Message.partition):
-            for topic, of_topic in groupby(of_number, Message.topic):
-                run = list(of_topic)
-                keys: Any = list(map(Message.key, run))
-                values: Any = list(map(Message.value, run))
-                position = int(run[-1].offset() or 0) + 1
-                changelog = TopicPartition(str(topic), int(number or 0))
-                runs.append((changelog, ChangelogRun(keys, values, position)))
-        return ChangelogChunk(runs, ends)
-
-    def _events(self, messages: Iterable[Message], ends: dict[TopicPartition, int]) -> None:
-        for message in messages:
-            error = message.error()
-            if error is None:
-                continue
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
-                ends[partition] = int(message.offset() or 0)
-            elif error.fatal() or error.code() in FATAL:
-                raise fatal(self._settings, "restoring from changelogs", error)
-            else:
-                logger.warning("Kafka reports while restoring from changelogs: %s", error)
+        records = records_of(self._settings, "restoring from changelogs", messages, ends)
+        return ChangelogChunk([(changelog, _by_column(run)) for changelog, run in runs(records)], ends)
 
     def close(self) -> None:
         """Let go."""
         self._consumer.close()
+
+
+def _by_column(run: Sequence[Message]) -> ChangelogRun:
+    keys: Any = list(map(Message.key, run))
+    values: Any = list(map(Message.value, run))
+    return ChangelogRun(keys, values, int(run[-1].offset() or 0) + 1)

@@ -1,6 +1,5 @@
 """The consumer of the inputs over librdkafka."""
 
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
@@ -15,16 +14,16 @@ from streams.engine.errors import (
     FencedError,
     SeekRefusedError,
 )
-from streams.engine.librdkafka import FATAL, client_properties, fatal
+from streams.engine.librdkafka import client_properties, fatal
+from streams.engine.messages import check, records_of, runs
 from streams.engine.record import Record, TopicPartition
 from streams.engine.settings import EngineSettings
 
 __all__ = ["LibrdkafkaConsumer"]
 
-logger = logging.getLogger(__name__)
-
 # How long a fresh assignment may refuse a seek before the group has to be served again.
 _SEEK_SECONDS = 0.5
+_COMMITTED = "reading committed offsets"
 # A message's timestamp is a pair: kind, milliseconds.
 _TIME = itemgetter(1)
 
@@ -111,12 +110,12 @@ class LibrdkafkaConsumer:
         try:
             answers = self._consumer.committed(asked, timeout=timeout_seconds)
         except KafkaException as error:
-            self._check(error.args[0], "reading committed offsets")
+            check(self._settings, _COMMITTED, error.args[0])
             return None
         found: dict[TopicPartition, CommittedOffset] = {}
         for answer in answers:
             if answer.error is not None:
-                self._check(answer.error, "reading committed offsets")
+                check(self._settings, _COMMITTED, answer.error)
                 return None
             offset = answer.offset if answer.offset >= 0 else None
             found[TopicPartition(answer.topic, answer.partition)] = CommittedOffset(
@@ -152,47 +151,19 @@ class LibrdkafkaConsumer:
         """Leave the group."""
         self._consumer.close()
 
-    def _sort(self, messages: list[Message], poll: Poll) -> None:
-        # Hundreds of thousands of messages a second come through here, so each field of all of them is read
-        # in one go.
-        errors = list(map(Message.error, messages))
-        if any(errors):
-            for error, message in zip(errors, messages, strict=True):
-                if error is not None:
-                    self._event(error, message, poll)
-            messages = [each for error, each in zip(errors, messages, strict=True) if error is None]
-        places = list(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True))
-        start, records = 0, poll.records
-        while start < len(messages):
-            topic, number = places[start]
-            end = _end_of_run(places, start)
-            run = messages[start:end]
+    def _sort(self, messages: Sequence[Message], poll: Poll) -> None:
+        for partition, run in runs(records_of(self._settings, "reading the inputs", messages, poll.ends)):
             made = map(
                 Record,
-                repeat(topic),
-                repeat(number),
+                repeat(partition.topic),
+                repeat(partition.partition),
                 map(Message.offset, run),
                 map(_TIME, map(Message.timestamp, run)),
                 map(Message.key, run),
                 map(Message.value, run),
                 run,
             )
-            records.setdefault(TopicPartition(topic, number), []).extend(made)  # type: ignore[arg-type]
-            start = end
-
-    def _event(self, error: KafkaError, message: Message, poll: Poll) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            poll.ends[TopicPartition(str(message.topic()), int(message.partition() or 0))] = int(
-                message.offset() or 0
-            )
-            return
-        self._check(error, "reading the inputs")
-
-    def _check(self, error: KafkaError, step: str) -> None:
-        if error.fatal() or error.code() in FATAL:
-            raise fatal(self._settings, step, error)
-        # librdkafka recovers from the rest by itself; if it does not, the watchdog sees that nothing moves.
-        logger.warning("Kafka reports while %s: %s", step, error)
+            poll.records.setdefault(partition, []).extend(made)
 
     def _on_assign(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
         consumer.assign(partitions)
@@ -207,12 +178,3 @@ class LibrdkafkaConsumer:
     def _on_lost(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
         self._lost = True
         self._on_revoke(consumer, partitions)
-
-
-def _end_of_run(places: Sequence[Any], start: int) -> int:
-    """Index after the last of the places that are equal to the first; they come in long runs."""
-    place = places[start]
-    for index in range(start + 1, len(places)):
-        if places[index] != place:
-            return index
-    return len(places)
