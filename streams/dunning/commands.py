@@ -56,8 +56,9 @@ class NotificationCommand(Struct, frozen=True, kw_only=True, tag_field="type", t
     Valid from `send_after` (`decided_at` or later) to `expires_at`; void afterwards. `variables` are the raw
     values of the template (ISO dates, minor units); `subject` and `body` are rendered from them by the
     policy's content in the customer's locale; `html_body` says the same as `body`, where the channel shows
-    HTML. `total_minor` adds up `invoices`, in `currency`. `segment`, `tone` and `risk` are those of the
-    customer when it was decided.
+    HTML. `total_minor` adds up `invoices`, in `currency`. `segment` is the one that the case opened in,
+    of a reminder the customer's, and `tone` is how it is spoken to; `risk` is the customer's when it was
+    decided.
     """
 
     command_id: str
