@@ -178,7 +178,9 @@ def _close_turn(turn: Turn) -> Decision:
     """Forget what no rule looks at any more, and set when the customer is due next."""
     _forget_contacts(turn)
     state = replace(turn.state, next_due=_next_due(turn), forget_at=None)
-    state = replace(state, forget_at=forget_at(state, turn.policy))
+    forgotten_at = forget_at(state, turn.policy)
+    if forgotten_at is not None:  # seldom: a copy of the whole state at every decision shows in the speed
+        state = replace(state, forget_at=forgotten_at)
     return Decision(
         state, turn.clock, tuple(turn.commands), tuple(turn.reasons), segment=state.segment, risk=turn.risk
     )
