@@ -11,7 +11,8 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from bench.assignment import PRODUCER, Assignment, from_argument
 from bench.dunning_job import INPUT_TOPICS, TICK_TOPIC, Clerk, Place
-from streams.dunning.state import CustomerState, encode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import encode_state
 
 _POLL_SECONDS = 0.05
 _CALL_SECONDS = 30.0

@@ -15,7 +15,8 @@ from quixstreams.models import SerializationContext, Serializer
 
 from bench.assignment import PRODUCER, Assignment, from_argument
 from bench.dunning_job import INPUT_TOPICS, TICK_TOPIC, Clerk, Place, Said
-from streams.dunning.state import CustomerState, decode_state, encode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state, encode_state
 from streams.messages.topics import OUTPUTS
 
 

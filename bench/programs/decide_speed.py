@@ -16,7 +16,8 @@ from bench.dunning_work import history
 from bench.program import Program, aim
 from streams.dunning import Decision, decide, decision_record
 from streams.dunning.commands import Command, DecisionRecord, InputReference
-from streams.dunning.state import CustomerState, decode_state, encode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state, encode_state
 from streams.lab.simulate import Simulator
 from streams.lab.ticks import TickGrid
 from streams.messages.codec import Decoder, Encoder

@@ -23,7 +23,8 @@ from streams.agents.desk import Desk, due_micros, to_micros
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.dunning.events import Tick
-from streams.dunning.state import CustomerState, encode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import encode_state
 from streams.engine import Batch, EngineSettings, Record, create_app
 from streams.engine.codec import seal
 from streams.engine.settings import StoreKind

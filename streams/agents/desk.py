@@ -13,7 +13,8 @@ from streams.agents.rejects import Rejects
 from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
 from streams.dunning.events import CustomerEvent, Tick
-from streams.dunning.state import CustomerState, decode_state, encode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state, encode_state
 from streams.engine import App, Batch, Codec, Record, Table
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import Stage

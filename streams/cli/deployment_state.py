@@ -9,7 +9,8 @@ from confluent_kafka import Message
 from msgspec import Struct
 
 from streams.cli.clients import client_properties
-from streams.dunning.state import CustomerState, decode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
 from streams.lab.outputs import OutputReader
 from streams.lab.ticks import EPOCH

@@ -16,7 +16,8 @@ from streams.dunning.ladder import (
     notifying_steps,
     suspend_step,
 )
-from streams.dunning.policy import DeclineClass, Memory
+from streams.dunning.memory import Memory
+from streams.dunning.policy import DeclineClass
 from streams.dunning.retries import merge_attempts
 from streams.dunning.segments import campaign_for, opening_segment
 from streams.dunning.state import Case, Invoice, PendingKind

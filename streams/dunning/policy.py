@@ -16,6 +16,7 @@ from streams.dunning.audience import HistoryRules, Links, RiskWeights, Segment, 
 from streams.dunning.compliance_scope import Compliance
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
+from streams.dunning.memory import Memory
 from streams.dunning.reply_words import ReplyWords
 from streams.dunning.retry_rules import NetworkRules, RetryRule, by_network
 from streams.dunning.values import (
@@ -232,47 +233,6 @@ class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notice_valid_for: Annotated[timedelta, Meta(description="An older final notice is sent again first.")] = (
         timedelta(days=60)
     )
-
-
-class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is remembered of one customer, at most; the oldest goes first."""
-
-    event_ids: Annotated[PositiveCount, Meta(description="An event whose id is remembered counts once.")] = 64
-    settlements: Annotated[
-        PositiveCount, Meta(description="Invoices whose payment or closing beats an earlier failure.")
-    ] = 32
-    attempts: Annotated[PositiveCount, Meta(description="Per invoice.")] = 16
-    retries: Annotated[
-        PositiveCount, Meta(description="Attempts per invoice and card, for the networks' budgets.")
-    ] = 40
-    contacts: Annotated[PositiveCount, Meta(description="For the budget and the gate.")] = 24
-    cancelled_subscriptions: Annotated[
-        PositiveCount, Meta(description="Those for which nothing more is sent.")
-    ] = 16
-    invoices: Annotated[
-        PositiveCount,
-        Meta(description="Open ones, per case; a further one is ignored, and the decision says so."),
-    ] = 6
-    cases: Annotated[
-        PositiveCount, Meta(description="Live ones; a further one is ignored, and the decision says so.")
-    ] = 12
-    plans: Annotated[
-        PositiveCount, Meta(description="Cards and renewals that are reminded of; a further one is ignored.")
-    ] = 12
-    disputes: Annotated[PositiveCount, Meta(description="Invoices in dispute, and decided ones.")] = 12
-    card_updates: Annotated[PositiveCount, Meta(description="Cards put on file or renewed.")] = 8
-    tags: Annotated[
-        PositiveCount, Meta(description="Of a profile's segments, and of its seasonal tags: the first ones.")
-    ] = 16
-    tag_characters: Annotated[PositiveCount, Meta(description="A longer tag is not kept.")] = 40
-    quiet_customers: Annotated[
-        timedelta,
-        Meta(
-            description="Of a customer with nothing open, so long after the last event, only the profile "
-            "and what has ended a channel are kept; one without either is dropped. Not less than the age at "
-            "which a record is refused (400 days), or a late failure of a paid invoice would count."
-        ),
-    ] = timedelta(days=401)
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):

@@ -1,14 +1,12 @@
-"""What is kept of one customer: the state of the fold, and its bytes.
+"""What is kept of one customer: the state of the fold.
 
 Structs are written as arrays: a field may be added at the end, with a default, and none may be removed or
 moved, so that state written by one release is read by the next.
 """
 
-import zlib
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-import msgspec
 from msgspec import Struct, field
 
 from streams.dunning.events import Card, Channel
@@ -376,34 +374,3 @@ def reply_hold_end(case: Case, policy: Policy) -> datetime | None:
     return (
         None if talk is None or talk.first_reply_at is None else talk.first_reply_at + policy.hold_after_reply
     )
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(CustomerState)
-
-
-# Few customers have so much: many cases, and contacts that each name all of them. That shrinks to a
-# quarter, at a cost that nobody else pays.
-_LARGE_BYTES = 4_096
-_COMPRESSED = b"\x78"
-"""What zlib's bytes begin with; a state, an array, begins with 0x9? or 0xdc in MessagePack."""
-
-
-def encode_state(state: CustomerState) -> bytes:
-    """The state as MessagePack; compressed if it is large."""
-    data = _encoder.encode(state)
-    return data if len(data) < _LARGE_BYTES else zlib.compress(data, level=1)
-
-
-def decode_state(data: bytes) -> CustomerState:
-    """The state from its bytes.
-
-    Raises:
-        msgspec.DecodeError: The bytes are no state.
-    """
-    if data[:1] == _COMPRESSED:
-        try:
-            data = zlib.decompress(data)
-        except zlib.error as error:
-            raise msgspec.DecodeError(str(error)) from error
-    return _decoder.decode(data)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from streams.dunning import decision_record
 from streams.dunning.commands import DecisionRecord
 from streams.dunning.events import Tick
-from streams.dunning.state import CustomerState, decode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
 from streams.policy import LoadedPolicy
 

@@ -42,7 +42,8 @@ from streams.dunning.events import (
     Tick,
 )
 from streams.dunning.policy import Policy
-from streams.dunning.state import Case, CustomerState, decode_state, encode_state
+from streams.dunning.state import Case, CustomerState
+from streams.dunning.state_bytes import decode_state, encode_state
 from streams.policy.content import Content
 from streams.policy.loading import LoadedPolicy, load
 from tests.strategies import CUSTOMER, History, Report

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from streams.dunning.commands import Factor, NotificationCommand
 from streams.dunning.history import faded
 from streams.dunning.risk import risk_of
-from streams.dunning.state import CustomerState, History, encode_state
+from streams.dunning.state import CustomerState, History
+from streams.dunning.state_bytes import encode_state
 from tests.dunning.customer import Customer, care, played, utc
 from tests.strategies import DAY, histories
 from tests.strategies import History as Told

@@ -27,7 +27,8 @@ from streams.dunning.events import (
     SubscriptionChanged,
     Tick,
 )
-from streams.dunning.state import CustomerState, decode_state, encode_state
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state, encode_state
 
 from .customer import care, utc
 
