@@ -33,6 +33,14 @@ _FLUSH_SECONDS = 0.5
 _SEND_SECONDS = 60.0
 _QUEUE_WAIT_SECONDS = 0.05
 _TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the bindings' only name for it
+# The group's coordinator is being found: soon after a broker's start it is not where it was just said to be.
+# Kafka calls these retriable, librdkafka's errors do not say so.
+_PASSING = {
+    _TIMED_OUT,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 
 Report = Callable[[datetime], None]
 """Is told how far all partitions have come (UTC)."""
@@ -267,7 +275,7 @@ class Lockstep:
             answers = self._group_reader.committed(asked, timeout=_REQUEST_SECONDS)
         except KafkaException as error:
             cause = error.args[0]
-            if cause.fatal() or not (cause.retriable() or cause.code() == _TIMED_OUT):
+            if cause.fatal() or not (cause.retriable() or cause.code() in _PASSING):
                 raise
             return {}
         return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.error is None}
