@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from streams.agents.outcome_table import OutcomeTable
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
 from streams.dunning.events import CustomerEvent, Tick
+from streams.dunning.measures import Counts, add_up
+from streams.dunning.outcomes import outcomes
 from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state, encode_state
 from streams.engine import App, Batch, Codec, Record, Table
@@ -98,6 +101,7 @@ class Desk:
         self._partitions: Table[PartitionFacts] = app.Table(
             "partitions", codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(PartitionFacts).decode)
         )
+        self.outcomes = OutcomeTable(app)
         self.policies = policies
         self._prefix = prefix
         self._decoder = decoder
@@ -116,7 +120,7 @@ class Desk:
         before = self._partitions.get(_FACTS_KEY) or PartitionFacts(clock=None, cases=NO_CASES)
         sitting = Sitting(self, batch, self.policies.begin(before))
         yield sitting
-        facts = sitting.facts
+        facts = self.outcomes.keep(sitting.counts, sitting.facts)
         if facts != before:
             self._partitions[_FACTS_KEY] = facts
             self._metrics.partition_moved(batch.partition, facts)
@@ -244,10 +248,11 @@ class Sitting:
     Attributes:
         clock: of its partition: the highest tick so far (UTC).
         cases: of its partition: how many open cases stand where.
+        counts: what is to be added to the outcomes.
         policy: what decides.
     """
 
-    __slots__ = ("_batch", "_before", "_changes", "_desk", "cases", "clock", "policy")
+    __slots__ = ("_batch", "_before", "_changes", "_desk", "cases", "clock", "counts", "policy")
 
     def __init__(self, desk: Desk, batch: Batch, facts: PartitionFacts) -> None:
         self._desk = desk
@@ -256,6 +261,7 @@ class Sitting:
         self._changes = desk.topic(POLICIES)
         self.clock = facts.clock or _EPOCH
         self.cases = facts.cases
+        self.counts: Counts = {}
         self.policy = desk.policies.in_force(facts)
 
     @property
@@ -325,4 +331,6 @@ class Sitting:
             self._desk.keep(decision.state)
             self.cases = move_cases(self.cases, before, decision.state)
         self._desk.count(cause, before, decision)
+        if not isinstance(cause, PolicyChange):  # nothing comes of it before the next input
+            add_up(self.counts, outcomes(before, cause, decision, self.policy.policy))
         self._desk.emit(self._batch, record, cause, decision, self.policy)

@@ -57,7 +57,7 @@ def read_deployment(settings: Settings) -> DeploymentState:
         KafkaException: there are none, for no worker has run yet, or the broker does not answer.
     """
     holders: dict[tuple[int, bytes], Holder] = {}
-    for message in _records(settings, "customers"):
+    for message in changelog_records(settings, "customers"):
         key, value = _key(message), message.value()
         state = None if value is None else decode_state(open_envelope(value))
         if state is not None and state.cases:
@@ -65,11 +65,11 @@ def read_deployment(settings: Settings) -> DeploymentState:
         else:
             holders.pop(key, None)
     facts: dict[int, PartitionFacts] = {}
-    for message in _records(settings, "partitions"):
+    for message in changelog_records(settings, "partitions"):
         if (value := message.value()) is not None:
             facts[_key(message)[0]] = _FACTS.decode(open_envelope(value))
     packed: dict[tuple[int, bytes], bytes] = {}
-    for message in _records(settings, "policies"):
+    for message in changelog_records(settings, "policies"):
         if (value := message.value()) is not None:
             packed[_key(message)] = open_envelope(value)
         else:
@@ -82,13 +82,17 @@ def read_deployment(settings: Settings) -> DeploymentState:
     )
 
 
-def _records(settings: Settings, table: str) -> Iterator[Message]:
+def changelog_records(settings: Settings, table: str) -> Iterator[Message]:
+    """What is committed of a table up to now, in each partition in order.
+
+    Raises:
+        KafkaException: there is no such changelog, for no worker has run yet, or the broker does not answer.
+    """
     changelog = settings.engine("ticks").changelog(table)
     with OutputReader(
         client_properties(settings), [changelog], from_beginning=True, fetch_wait_seconds=_FETCH_WAIT_SECONDS
     ) as reader:
-        # Between partitions no order is needed; within one, that of the log.
-        yield from sorted(reader.read_to_end(), key=lambda each: each.offset() or 0)
+        yield from reader.stream_to_end()
 
 
 def _key(message: Message) -> tuple[int, bytes]:

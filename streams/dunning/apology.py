@@ -35,6 +35,7 @@ def apologise(turn: Turn, case: Case) -> None:
             policy_version=case.policy_version,
             case_ids=(case.case_id,),
             segment=case.segment,
+            campaign=case.campaign,
         ),
     )
     turn.say(

@@ -16,6 +16,7 @@ from streams.dunning.ladder import (
 )
 from streams.dunning.plans import end_plan, nominal_reminder_due, pending_reminders, reminder_due
 from streams.dunning.policy import Message, Priority
+from streams.dunning.renewals_due import expect_payment
 from streams.dunning.state import Case, Deferral, Pending, PendingKind, Plan, PlanKind, hold_end
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
@@ -108,6 +109,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
     policy = turn.policy
     if plan.ends_at <= turn.clock:
         end_plan(turn, plan, ReasonCode.PLAN_ENDED)
+        expect_payment(turn, plan)
         return None
     due = [
         reminder

@@ -110,6 +110,7 @@ def _open(
         linked_case_id=linked_case_id,
         ladder_from=turn.clock if late else None,
         segment=None if segment is None else segment.name,
+        locale=turn.state.locale(policy),
     )
     turn.say(
         Outcome.OPENED,

@@ -58,6 +58,7 @@ from streams.dunning.plans import (
     subscription_changed,
 )
 from streams.dunning.policy import Policy
+from streams.dunning.renewals_due import forget_unheard
 from streams.dunning.risk import risk_of
 from streams.dunning.segments import assess
 from streams.dunning.state import CustomerState, Profile, reply_hold_end
@@ -151,6 +152,7 @@ def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
     turn = Turn(replace(state, clock=clock), clock, policy)
     adopt_policy(turn, state.clock, policy.earlier)
     fade(turn)
+    forget_unheard(turn)
     assess(turn)
     fire(turn)
     return _close_turn(turn)
@@ -166,6 +168,7 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
     turn = Turn(replace(state, clock=clock, event_ids=remembered), clock, policy)
     adopt_policy(turn, state.clock, policy.earlier)
     fade(turn)
+    forget_unheard(turn)
     before = turn.state
     _HANDLERS[type(event)](turn, event)
     remember(turn, before, event)
@@ -190,6 +193,7 @@ def _forget_contacts(turn: Turn) -> None:
     state = turn.state
     since = turn.clock - _CONTACTS_KEPT
     live = {case.case_id for case in state.cases} | {plan.plan_id for plan in state.plans}
+    live.update(due.plan_id for due in state.due_renewals)
     kept = tuple(
         contact
         for contact in state.contacts

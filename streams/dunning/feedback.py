@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from streams.dunning.attribution import with_report
 from streams.dunning.bounces import bring_call_forward, send_again
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.consent import address_failed, as_meant, customer_says
@@ -35,9 +36,11 @@ def feedback(turn: Turn, event: Feedback) -> None:
     contact = next((each for each in turn.state.contacts if each.command_id == event.command_id), None)
     bounced_now = False
     status = _STATUS.get(event.kind)
-    if contact is not None and status is not None and status > contact.status:
-        bounced_now = status is ContactStatus.BOUNCED
-        _put_contact(turn, replace(contact, status=status))
+    if contact is not None and status is not None:
+        bounced_now = status > contact.status and status is ContactStatus.BOUNCED
+        counted = with_report(contact, event.kind)
+        if status > contact.status or counted != contact.counted:
+            _put_contact(turn, replace(contact, status=max(status, contact.status), counted=counted))
     _take_in(turn, event, contact)
     if status is ContactStatus.RESPONDED:
         _responded(turn, event.occurred_at)

@@ -327,6 +327,7 @@ def _debt_notice(turn: Turn, candidate: Candidate, case: Case, debt: Debt, chann
         currency=debt.currency,
         retry=candidate.retry,
         segment=case.segment,
+        campaign=case.campaign,
     )
 
 

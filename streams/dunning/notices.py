@@ -39,6 +39,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     retry: bool = False
     segment: str | None = None
+    campaign: str | None = None
     purpose: Literal["transactional", "marketing"] = "transactional"
 
 
@@ -72,7 +73,7 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
         customer_id=state.customer_id,
         channel=notice.channel,
         template=notice.template,
-        locale=policy.default_locale if state.profile is None else state.profile.locale,
+        locale=state.locale(policy),
         purpose=notice.purpose,
         variables=notice.variables | call_variables(turn) if channel is Channel.PHONE else notice.variables,
         invoices=notice.invoices,
@@ -102,6 +103,10 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
             plan_id=notice.plan_id,
             currency=notice.currency,
             retry=notice.retry,
+            campaign=notice.campaign,
+            template=command.template,
+            segment=command.segment,
+            locale=command.locale,
         )
     )
     return command

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from streams.dunning.attribution import credited
 from streams.dunning.cases import case_with, close, merge_failure, refresh, settle, take_in
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.declines import classify
@@ -16,6 +17,7 @@ from streams.dunning.events import (
 )
 from streams.dunning.plans import renewal_paid, subscription_ended
 from streams.dunning.policy import DeclineClass
+from streams.dunning.renewals_due import charged, renewal_cancelled
 from streams.dunning.retries import attempt_of, warn_of_retries
 from streams.dunning.state import Case, Dispute, Invoice, Pending, PendingKind, Settlement
 from streams.dunning.turn import Turn
@@ -46,6 +48,8 @@ def payment_failed(turn: Turn, event: PaymentFailed) -> None:
         retries=attempt_of(event, turn.policy),
     )
     known = case_with(turn, event.invoice_id)
+    if known is None:
+        charged(turn, event)
     if known is not None and known.card_updated_at is not None and event.occurred_at <= known.card_updated_at:
         # It was the old card's attempt; the rules ask about the new one.
         failure = replace(failure, retries=None)
@@ -156,9 +160,13 @@ def payment_recovered(turn: Turn, event: PaymentRecovered) -> None:
     invoice_id = event.invoice_id
     # An invoice that was settled before is told of again: it is no renewal's.
     known = _settlement_of(turn, invoice_id) is not None or _is_parked(turn, invoice_id)
+    before = turn.state
     if _settle(turn, invoice_id, event.occurred_at, ReasonCode.PAID):
+        turn.state = credited(before, turn.state, event)
         return
     if known or not renewal_paid(turn, event):
+        if not known:
+            charged(turn, event)
         turn.say(Outcome.RECORDED, ReasonCode.NO_OPEN_CASE, invoice_id=invoice_id)
 
 
@@ -261,6 +269,7 @@ def subscription_cancelled(turn: Turn, event: SubscriptionCancelled) -> None:
         if case.subscription_id == subscription_id:
             close(turn, case, ReasonCode.SUBSCRIPTION_CANCELLED, reactivation=None)
     subscription_ended(turn, subscription_id)
+    renewal_cancelled(turn, subscription_id)
     turn.say(Outcome.RECORDED, ReasonCode.SUBSCRIPTION_CANCELLED)
 
 

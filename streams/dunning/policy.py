@@ -174,6 +174,9 @@ class RenewalReminders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Reminders before a renewal."""
 
     reminders: Annotated[tuple[Reminder, ...], Meta(description="In any order; each is sent once.")]
+    heard_of_within: Annotated[
+        timedelta, Meta(description="What is paid or fails so long after a renewal counts as its outcome.")
+    ] = timedelta(days=3)
 
 
 class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct, field
 
+from streams.dunning.due_renewal import DueRenewal
 from streams.dunning.events import Card, Channel
 from streams.dunning.policy import DeclineClass, Policy, Priority
 
@@ -120,7 +121,7 @@ class Case(Struct, frozen=True, array_like=True):
     step from another. `done` are the steps that this epoch is through with, sent or not. `ladder_from` is
     later than the first failure where the total reached the minimum later, or the failure arrived too late.
     `reviewed` is of the gate's review, `reviewed_for` are the other reasons why a person was asked to look.
-    `segment` is the customer's when it opened.
+    `segment` and `locale` are the customer's when it opened.
     """
 
     case_id: str
@@ -148,6 +149,7 @@ class Case(Struct, frozen=True, array_like=True):
     brought_forward: BroughtForward | None = None
     reviewed_for: tuple[str, ...] = ()
     segment: str | None = None
+    locale: str = ""
 
     @property
     def anchor(self) -> datetime:
@@ -228,7 +230,10 @@ class ContactStatus(IntEnum):
 
 
 class Contact(Struct, frozen=True, array_like=True):
-    """A notification command that went out."""
+    """A notification command that went out, and what its outcomes are counted by.
+
+    `counted` are the things that were counted of it, a bit each (`streams.dunning.attribution`).
+    """
 
     command_id: str
     channel: Channel
@@ -241,6 +246,11 @@ class Contact(Struct, frozen=True, array_like=True):
     currency: str | None = None
     retry: bool = False
     status: ContactStatus = ContactStatus.SENT
+    counted: int = 0
+    campaign: str | None = None
+    template: str = ""
+    segment: str | None = None
+    locale: str = ""
 
 
 class Settlement(Struct, frozen=True, array_like=True):
@@ -336,6 +346,7 @@ class CustomerState(Struct, frozen=True, array_like=True):
     history: History | None = None
     segment: str | None = None
     forget_at: datetime | None = None
+    due_renewals: tuple[DueRenewal, ...] = ()
 
     @property
     def due(self) -> datetime | None:
@@ -354,6 +365,10 @@ class CustomerState(Struct, frozen=True, array_like=True):
     def exempt(self) -> bool:
         """Whether this customer is never dunned."""
         return self.profile is not None and self.profile.exempt
+
+    def locale(self, policy: Policy) -> str:
+        """The customer's, or the policy's where theirs is not known (BCP 47)."""
+        return policy.default_locale if self.profile is None else self.profile.locale
 
 
 def hold_end(state: CustomerState, case: Case, policy: Policy) -> datetime | None:

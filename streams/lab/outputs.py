@@ -86,15 +86,24 @@ class OutputReader:
         Raises:
             KafkaException: the broker does not answer, or holds back what was written for too long.
         """
-        ends = self._ends()
-        found: list[Message] = []
-        deadline = time.monotonic() + _REQUEST_SECONDS
-        while any(self._reached[partition] < end for partition, end in ends.items()):
-            found += self.poll(0.01)
-            if time.monotonic() > deadline:
-                raise KafkaException(KafkaError(_TIMED_OUT, "a transaction stays open in an output topic"))
+        found = list(self.stream_to_end())
         found.sort(key=lambda message: (message.timestamp()[1], message.partition(), message.topic()))
         return found
+
+    def stream_to_end(self) -> Iterator[Message]:
+        """All that has been committed up to now as it comes: of each partition in its order.
+
+        Raises:
+            KafkaException: the broker does not answer, or holds back what was written for too long.
+        """
+        ends = self._ends()
+        deadline = time.monotonic() + _REQUEST_SECONDS
+        while any(self._reached[partition] < end for partition, end in ends.items()):
+            if messages := self.poll(0.01):
+                yield from messages
+                deadline = time.monotonic() + _REQUEST_SECONDS
+            elif time.monotonic() > deadline:
+                raise KafkaException(KafkaError(_TIMED_OUT, "a transaction stays open in a topic"))
 
     def _records(self, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:

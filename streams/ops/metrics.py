@@ -42,12 +42,14 @@ class PartitionFacts(NamedTuple):
         cases: its open cases.
         policy_number: the last publication that it has taken in; 0 if none.
         policy_versions: the policies that it has gone by and still knows; it goes by the last.
+        outcome_groups: by how many groups its outcomes are counted.
     """
 
     clock: datetime | None
     cases: CaseCounts
     policy_number: int = 0
     policy_versions: tuple[str, ...] = ()
+    outcome_groups: int = 0
 
 
 class _Offsets(Protocol):

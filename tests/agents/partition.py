@@ -8,12 +8,16 @@ from typing import Any, cast
 from msgspec import Struct
 
 from streams.agents.desk import Desk, to_micros
+from streams.agents.outcome_table import MOST_GROUPS
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand
 from streams.dunning.events import Event, Tick
+from streams.dunning.measures import Counts
+from streams.dunning.outcome_bytes import decode_counts, decode_group
 from streams.dunning.state import CustomerState
 from streams.engine import Batch, EngineSettings, Record, create_app
+from streams.engine.codec import open_envelope
 from streams.engine.stores import Change
 from streams.engine.tables import take_in_hand
 from streams.messages.codec import Decoder, Encoder
@@ -30,7 +34,9 @@ Output = NotificationCommand | AccountCommand | DecisionRecord
 class Partition:
     """A desk, and the log that it works through; batch by batch, as a worker's rounds do."""
 
-    def __init__(self, directory: Path, policy: LoadedPolicy, *earlier: LoadedPolicy) -> None:
+    def __init__(
+        self, directory: Path, policy: LoadedPolicy, *earlier: LoadedPolicy, most_groups: int = MOST_GROUPS
+    ) -> None:
         self._directory = directory
         app = create_app(
             EngineSettings(application_id="one", bootstrap_servers="127.0.0.1:1", data_directory=directory)
@@ -46,6 +52,7 @@ class Partition:
             rejects=Rejects(DEAD_LETTERS.name, DeadLetterLimit(window=200, highest_share=0.5, minimum=100)),
             metrics=self.metrics,
         )
+        self.desk.outcomes.most_groups = most_groups
         self._tables = app.engine.tables
         self._tables.open(0)
         self._offset = 0
@@ -96,6 +103,16 @@ class Partition:
 
     def document(self, version: str) -> bytes | None:
         return cast("bytes | None", self._table("policies", version))
+
+    @property
+    def outcomes(self) -> Counts:
+        """What the changelog of outcomes has, in the round in hand."""
+        (changes,) = [each for each in self._tables.changes({0}) if "outcomes" in each.changelog.topic]
+        return {
+            decode_group(key): decode_counts(open_envelope(value))
+            for key, value in changes.changes
+            if value is not None
+        }
 
     def _table(self, name: str, key: str) -> Any:
         return self._tables.held[0][name].get(key)

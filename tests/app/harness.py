@@ -13,8 +13,10 @@ from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
 from streams.cli.cluster_topics import create_topics
+from streams.cli.outcome_counts import added_up
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand
 from streams.dunning.events import CustomerEvent, Tick
+from streams.dunning.measures import Counts
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.headers import event_headers
 from streams.messages.history import Arrival
@@ -221,6 +223,10 @@ class Deployment:
                 place = Place(self.prefix + topic.name, message.partition() or 0, message.offset() or 0)
                 found[place] = self.decoder.read(topic.name, message.value())
         return found
+
+    def outcomes(self) -> Counts:
+        """What was counted of outcomes, over all partitions."""
+        return added_up(self.messages(f"{self.application_id}-outcomes-changelog"))
 
     def dead_letters(self) -> list[Message]:
         return self.messages(DEAD_LETTERS.name)

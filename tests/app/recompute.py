@@ -2,7 +2,7 @@
 
 Every decision names its input by topic, partition and offset, and of one customer the decisions lie in the
 order in which they were taken. So the fold can be done again from the inputs, in that order, and must give
-the same commands, the same reasons and, in the changelog, the same states.
+the same commands, the same reasons and, in the changelogs, the same states and the same outcomes.
 """
 
 from collections import Counter, defaultdict
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from streams.dunning import decision_record
 from streams.dunning.commands import DecisionRecord
 from streams.dunning.events import Tick
+from streams.dunning.measures import Counts, add_up
+from streams.dunning.outcomes import outcomes
 from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
@@ -25,11 +27,12 @@ def verify(deployment: Deployment, policy: LoadedPolicy) -> int:
     outputs = deployment.outputs()
     decisions = [each for each in outputs if isinstance(each, DecisionRecord)]
     _each_event_once(decisions, inputs)
-    expected, states = _refold(deployment, decisions, policy)
+    expected, states, counts = _refold(deployment, decisions, policy)
     found = {_identity(each): each for each in outputs}
     assert len(found) == len(outputs), "an output was committed twice"
     assert found == {_identity(each): each for each in expected}
     assert _kept_states(deployment) == states
+    assert deployment.outcomes() == counts
     return sum(1 for each in decisions if each.input.event_id is not None)
 
 
@@ -45,26 +48,28 @@ def _each_event_once(decisions: list[DecisionRecord], inputs: Mapping[Place, obj
 
 def _refold(
     deployment: Deployment, decisions: list[DecisionRecord], policy: LoadedPolicy
-) -> tuple[list[Output], dict[str, CustomerState]]:
+) -> tuple[list[Output], dict[str, CustomerState], Counts]:
     inputs = deployment.inputs()
     of_customer: dict[str, list[DecisionRecord]] = defaultdict(list)
     for each in decisions:
         of_customer[each.customer_id].append(each)
     states: dict[str, CustomerState] = {}
     expected: list[Output] = []
+    counts: Counts = {}
     for customer_id, taken in of_customer.items():
         state: CustomerState | None = None
         for record in taken:
             event = inputs[_place(record)]
             assert event is not None
             decision = policy.decide(state, event, record.decided_at)
+            add_up(counts, outcomes(state, event, decision, policy.policy))
             state = decision.state
             again = decision_record(decision, record.input, policy.policy)
             assert again is not None
             expected += [*decision.commands, again]
         assert state is not None
         states[customer_id] = state
-    return expected, states
+    return expected, states, counts
 
 
 def _kept_states(deployment: Deployment) -> dict[str, CustomerState]:

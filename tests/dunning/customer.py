@@ -41,6 +41,8 @@ from streams.dunning.events import (
     SubscriptionChanged,
     Tick,
 )
+from streams.dunning.measures import Counts, add_up
+from streams.dunning.outcomes import outcomes
 from streams.dunning.policy import Policy
 from streams.dunning.state import Case, CustomerState
 from streams.dunning.state_bytes import decode_state, encode_state
@@ -85,6 +87,7 @@ class Customer:
         self.policy = policy or care().policy
         self._content = content
         self.decided: list[Decided] = []
+        self.counts: Counts = {}
         self._kept: bytes | None = None
         self._down_until: datetime | None = None
         self._numbers = count(1)
@@ -415,6 +418,7 @@ class Customer:
             )
             decision = replace(decision, commands=rendered)
         self.decided.append(Decided(event, decision))
+        add_up(self.counts, outcomes(state, event, decision, self.policy))
         return decision
 
     def _check(self, command: Command, decision: Decision) -> None:
