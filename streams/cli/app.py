@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "worker": "streams.cli.worker",
     "publish": "streams.cli.publish",
     "tail": "streams.cli.tail",
+    "report": "streams.cli.report",
     "settings": "streams.cli.settings",
 }
 """Each command and the module whose `app` it is, in the order of the help."""

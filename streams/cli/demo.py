@@ -17,12 +17,17 @@ from streams.cli.clients import client_properties, command_settings
 from streams.cli.console import data_console
 from streams.cli.errors import CommandError
 from streams.cli.feed import feed
+from streams.cli.outcome_counts import read_outcomes
+from streams.cli.outputs import moment
 from streams.cli.progress import virtual_time_progress
 from streams.cli.stage import Worker, broker, topics
-from streams.cli.summary import print_story, print_summary
+from streams.cli.summary import print_ladder, print_story, print_summary
 from streams.dunning.commands import DecisionRecord
+from streams.dunning.measures import Counts
 from streams.lab.biller import SyntheticBiller
 from streams.lab.lockstep import Lockstep
+from streams.lab.outcome_page import outcome_page
+from streams.lab.outcome_report import outcome_report
 from streams.lab.outputs import OutputReader
 from streams.lab.simulate import Output, simulate
 from streams.lab.tally import Tally
@@ -96,18 +101,29 @@ def demo(
             with worker.running():
                 say(f"worker {worker.pid} starts, policy {settings.policy}, log {worker.log_path}")
                 played = _play(settings, worker, console, days=days, customers=customers, seed=seed)
+            counted = read_outcomes(settings)
             print_summary(console, played.tally)
+            print_ladder(console, counted)
             if (story := played.tally.story()) is not None:
                 print_story(console, *story)
             console.print()
             end = START + timedelta(days=days)
             if played.dead_letters:
                 say(f"{played.dead_letters} records went to the dead letters")
-            _compare(played.outputs, simulate(played.history, policy, until=end, tick_every=TICK_EVERY), say)
+            counts: Counts = {}
+            simulated = simulate(played.history, policy, until=end, tick_every=TICK_EVERY, counts=counts)
+            _compare(played.outputs, simulated, say)
+            if counted != counts:
+                raise CommandError("what the worker counted of outcomes is not what the simulator counts")
+            _write_report(counted, customers, days, say)
         if keep:
             say(
                 f"kept: DUNNING_BOOTSTRAP_SERVERS={settings.bootstrap_servers} "
                 f"DUNNING_TOPIC_PREFIX={settings.topic_prefix} dunning tail commands --from-beginning"
+            )
+            say(
+                f"or: DUNNING_BOOTSTRAP_SERVERS={settings.bootstrap_servers} "
+                f"DUNNING_APPLICATION_ID={settings.application_id} dunning report --by segment,channel"
             )
 
 
@@ -184,6 +200,17 @@ def _compare(committed: Iterable[Output], simulated: Iterable[Output], say: Call
         f"the worker's commands and decisions are not the simulator's: {counts['missing']} are missing, and "
         f"{counts['surplus']} should not be there; see missing.jsonl and surplus.jsonl in {DIRECTORY}"
     )
+
+
+def _write_report(counts: Counts, customers: int, days: int, say: Callable[[str], None]) -> None:
+    """Leave the report on the outcomes as a page."""
+    path = DIRECTORY / "report.html"
+    source = f"{customers} customers of a synthetic biller in {days} days"
+    page = outcome_page(
+        counts, outcome_report(counts, ("about", "step")), source=source, made=moment(datetime.now(UTC))
+    )
+    path.write_text(page, encoding="utf-8")
+    say(f"the outcomes with plots: {path}; `dunning report --html FILE` makes such a page of any deployment")
 
 
 def _without_place(output: Output) -> str:

@@ -6,14 +6,11 @@ from datetime import datetime
 from streams.cli.console import Format, print_json_array, print_json_lines, print_table
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand, Reason
 from streams.lab.simulate import Output
-from streams.messages.currencies import MINOR_UNITS
+from streams.messages.currencies import in_major_units
 from streams.messages.history import to_json_line
 
 COLUMNS = ("time", "customer", "what", "about", "detail")
 """The columns of `row`."""
-
-DEFAULT_MINOR_UNITS = 2
-"""Decimal places of a currency that is not in the list: nearly all have two."""
 
 
 def moment(at: datetime) -> str:
@@ -25,9 +22,7 @@ def money(amount_minor: int | None, currency: str | None) -> str:
     """An amount in its currency's major unit; empty if there is none."""
     if amount_minor is None or currency is None:
         return ""
-    places = MINOR_UNITS.get(currency, DEFAULT_MINOR_UNITS)
-    major, minor = divmod(amount_minor, 10**places)
-    return f"{major:,}.{minor:0{places}} {currency}" if places else f"{major:,} {currency}"
+    return in_major_units(amount_minor, currency)
 
 
 def print_outputs(outputs: Iterable[Output], output: Format) -> None:

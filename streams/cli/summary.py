@@ -23,6 +23,9 @@ from streams.dunning.events import (
     PaymentReversed,
     RenewalUpcoming,
 )
+from streams.dunning.measures import About, Counts
+from streams.lab.outcome_page import percent
+from streams.lab.outcome_report import outcome_report
 from streams.lab.simulate import Output
 from streams.lab.tally import Story, Tally
 from streams.messages.history import Arrival
@@ -48,6 +51,21 @@ def print_summary(console: Console, tally: Tally) -> None:
     console.print(_counts("accounts", _joined(tally.account_commands)))
     console.print()
     console.print(_counts("not sent, and why", _joined(tally.not_sent)))
+
+
+def print_ladder(console: Console, counts: Counts) -> None:
+    """The steps of the ladder, and what came of them; payments are credited to the last contact before."""
+    debts = {group: counted for group, counted in counts.items() if group.about == About.DEBT}
+    table = Table(title="what came of each step", box=None, pad_edge=False, title_justify="left")
+    table.add_column("", min_width=34)
+    for column in ("sent", "opened", "responded", "paid", "median days"):
+        table.add_column(column, justify="right")
+    for row in outcome_report(debts, ("step",)).contacts:
+        days = row.median_days_to_payment
+        figures = [f"{row.sent:,}", percent(row.open_rate), percent(row.response_rate), f"{row.paid:,}"]
+        table.add_row(f"  {row.by['step']}", *figures, "" if days is None else str(days))
+    console.print()
+    console.print(table)
 
 
 def print_story(console: Console, customer_id: str, story: Story) -> None:

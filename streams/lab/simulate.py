@@ -14,6 +14,8 @@ from operator import itemgetter
 from streams.dunning.commands import Command, DecisionRecord, InputReference
 from streams.dunning.decide import decision_record
 from streams.dunning.events import Input, Tick
+from streams.dunning.measures import Counts, add_up
+from streams.dunning.outcomes import outcomes
 from streams.dunning.state import CustomerState
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL, Outage, TickGrid
 from streams.messages.history import Arrival
@@ -33,11 +35,13 @@ class Simulator:
     Attributes:
         grid: when it ticks.
         clock: the highest tick so far; None before the first one.
+        counts: what was counted of outcomes, as a worker counts it; None if it is not asked for.
     """
 
-    def __init__(self, policy: LoadedPolicy, grid: TickGrid) -> None:
+    def __init__(self, policy: LoadedPolicy, grid: TickGrid, counts: Counts | None = None) -> None:
         self.grid = grid
         self.clock: datetime | None = None
+        self.counts = counts
         self._policy = policy
         self._known: tuple[LoadedPolicy, ...] = (policy,)
         self._states: dict[str, CustomerState] = {}
@@ -104,7 +108,10 @@ class Simulator:
     def _decide(
         self, customer_id: str, event: Input, clock: datetime, reference: InputReference
     ) -> Iterator[Output]:
-        decision = self._policy.decide(self._states.get(customer_id), event, clock)
+        before = self._states.get(customer_id)
+        decision = self._policy.decide(before, event, clock)
+        if self.counts is not None:
+            add_up(self.counts, outcomes(before, event, decision, self._policy.policy))
         if decision.forgotten:
             del self._states[customer_id]
         else:
@@ -125,6 +132,7 @@ def simulate(
     outages: Sequence[Outage] = (),
     *,
     publications: Sequence[tuple[datetime, LoadedPolicy]] = (),
+    counts: Counts | None = None,
 ) -> Iterator[Output]:
     """What a worker would send and say for a history, in order.
 
@@ -137,13 +145,14 @@ def simulate(
         outages: times without a worker.
         publications: further policies and when each is published (UTC): what arrives then or later, and every
             tick from then on, goes by it.
+        counts: what is counted of outcomes is added to it on the way.
 
     Raises:
         RenderError: a message cannot be written from its template.
         ValueError: `tick_every` is not a positive number of whole milliseconds.
     """
     arrivals = sorted(history, key=lambda arrival: arrival.arrived_at)
-    simulator = Simulator(policy, TickGrid(tick_every, outages))
+    simulator = Simulator(policy, TickGrid(tick_every, outages), counts)
     return _run(arrivals, sorted(publications, key=itemgetter(0)), simulator, until)
 
 
