@@ -108,13 +108,23 @@ class Deployment:
             "metrics_port": "none",
             **settings,
         }
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("DUNNING_")},
-            **{f"DUNNING_{name.upper()}": str(value) for name, value in given.items()},
-        }
-        worker = Worker(environment, self.directory / f"worker-{len(self.workers)}.log")
+        worker = Worker(_environment(given), self.directory / f"worker-{len(self.workers)}.log")
         self.workers.append(worker)
         return worker
+
+    def command(self, *arguments: str) -> str:
+        """What a `dunning` command of this deployment prints."""
+        given = {"bootstrap_servers": self.servers, "application_id": self.application_id}
+        done = subprocess.run(
+            [sys.executable, "-c", _WORKER, *arguments],
+            env=_environment(given),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def close(self) -> None:
         for worker in self.workers:
@@ -230,6 +240,13 @@ class Deployment:
 
     def dead_letters(self) -> list[Message]:
         return self.messages(DEAD_LETTERS.name)
+
+
+def _environment(settings: dict[str, Any]) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DUNNING_")},
+        **{f"DUNNING_{name.upper()}": str(value) for name, value in settings.items()},
+    }
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes | str | None]]:

@@ -1,13 +1,16 @@
 """Workers are killed in the middle of everything, and nobody is asked twice or forgotten."""
 
+import json
 import os
 import random
 import time
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from streams.dunning.events import Tick
+from streams.lab.outcome_report import Attribution, outcome_report
 from streams.messages.history import Arrival
 from streams.policy import load
 
@@ -51,3 +54,8 @@ def test_kill_in_the_middle_of_a_run_loses_and_repeats_nothing(
     deployment.wait_until_done()
     assert [worker.stop() for worker in running.values()] == [0] * workers
     assert verify(deployment, load("care")) == len(history)
+    # What the workers counted is what `verify` has counted anew; the report is made of it.
+    report = outcome_report(deployment.outcomes(), ("step",), Attribution.ANY)
+    shown = deployment.command("report", "--by", "step", "--attribution", "any", "-o", "json")
+    assert json.loads(shown) == msgspec.to_builtins(report)
+    assert report.contacts
