@@ -36,6 +36,8 @@ def apologise(turn: Turn, case: Case) -> None:
             case_ids=(case.case_id,),
             segment=case.segment,
             campaign=case.campaign,
+            arms=case.arms,
+            repeated_arms=case.repeated_arms,
         ),
     )
     turn.say(

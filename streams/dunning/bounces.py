@@ -49,7 +49,7 @@ def bring_call_forward(turn: Turn, event: Feedback, contact: Contact | None) -> 
         return
     if Channel.PHONE not in live:
         return
-    due = next_contact_time(turn.clock + setting.after, turn.zone, turn.policy)
+    due = next_contact_time(turn.clock + setting.after, turn.zone, turn.policy.contact_hour)
     for case in cases:
         if case.dormant or case.brought_forward is not None or responded_since_anchor(turn.state, case):
             continue

@@ -32,8 +32,8 @@ def _room_on(days: list[date], today: date, limit: int, span: timedelta) -> date
     return counted[len(counted) - limit] + span
 
 
-def budget_opening(turn: Turn, channel: Channel) -> tuple[ReasonCode, datetime] | None:
-    """Why a contact by the channel does not fit now, and the contact hour at which it may (UTC).
+def budget_opening(turn: Turn, channel: Channel, hour: str) -> tuple[ReasonCode, datetime] | None:
+    """Why a contact by the channel does not fit now, and when it may: at `hour` of a later day (UTC).
 
     None if it fits. Calls are counted on their own as well, as the law does.
     """
@@ -51,4 +51,4 @@ def budget_opening(turn: Turn, channel: Channel) -> tuple[ReasonCode, datetime] 
             room, reason = calls, ReasonCode.CALL_BUDGET
     if room <= today:
         return None
-    return reason, contact_time(room, turn.zone, turn.policy)
+    return reason, contact_time(room, turn.zone, hour)

@@ -43,16 +43,16 @@ def _moment(day: date, hour: str, zone: tzinfo) -> datetime:
     return datetime.combine(day, _time(hour), zone).astimezone(UTC)
 
 
-def contact_time(day: date, zone: tzinfo, policy: Policy) -> datetime:
-    """The policy's contact hour on the local day, in UTC: across DST it stays the same local hour."""
-    return _moment(day, policy.contact_hour, zone)
+def contact_time(day: date, zone: tzinfo, hour: str) -> datetime:
+    """The contact hour (`09:00`) on the local day, in UTC: across DST it stays the same local hour."""
+    return _moment(day, hour, zone)
 
 
-def next_contact_time(moment: datetime, zone: tzinfo, policy: Policy) -> datetime:
+def next_contact_time(moment: datetime, zone: tzinfo, hour: str) -> datetime:
     """The first contact hour at or after the moment (UTC)."""
     day = moment.astimezone(zone).date()
-    today = contact_time(day, zone, policy)
-    return today if today >= moment else contact_time(day + timedelta(days=1), zone, policy)
+    today = contact_time(day, zone, hour)
+    return today if today >= moment else contact_time(day + timedelta(days=1), zone, hour)
 
 
 def local_day(moment: datetime, zone: tzinfo) -> date:

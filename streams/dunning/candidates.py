@@ -18,6 +18,7 @@ from streams.dunning.plans import end_plan, nominal_reminder_due, pending_remind
 from streams.dunning.policy import Message, Priority
 from streams.dunning.renewals_due import expect_payment
 from streams.dunning.state import Case, Deferral, Pending, PendingKind, Plan, PlanKind, hold_end
+from streams.dunning.treatment import contact_hour, reminder_channels, silenced_by, template
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
 
@@ -40,6 +41,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     follow_preference: bool = False
     brought_forward: bool = False
     retry: bool = False
+    contact_hour: str
 
     @property
     def at_once(self) -> bool:
@@ -89,7 +91,7 @@ def due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
         priority=Priority.FINAL_NOTICE if final else Priority.FAILURE,
         kind=MessageKind.FINAL_NOTICE if final else MessageKind.FAILURE,
         channels=last.channels,
-        template=last.template or "",
+        template=template(case, last.template or "", policy),
         occurrence=case.occurrence,
         case_id=case.case_id,
         first_contact=last.id == first.id,
@@ -97,6 +99,7 @@ def due_step(turn: Turn, case: Case, *, only_first: bool) -> Candidate | None:
         follow_preference=last.follow_preference,
         brought_forward=case.brought_forward is not None and case.brought_forward.step_id == last.id,
         retry=_is_retry(case.deferral, last.id),
+        contact_hour=contact_hour(case, policy),
     )
 
 
@@ -130,17 +133,29 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         turn.put_plan(replace(plan, done=(*plan.done, last.id)))
         turn.say(Outcome.SUPPRESSED, ReasonCode.CARD_NOT_IN_USE, plan_id=plan.plan_id, step_id=last.id)
         return None
+    experiment = silenced_by(plan, policy)
+    if experiment is not None:
+        turn.put_plan(replace(plan, done=(*plan.done, last.id)))
+        turn.say(
+            Outcome.SUPPRESSED,
+            ReasonCode.HOLDOUT,
+            plan_id=plan.plan_id,
+            step_id=last.id,
+            experiment=experiment,
+        )
+        return None
     return Candidate(
         step_id=last.id,
         due=at,
         priority=Priority.EXPIRY if is_card else Priority.RENEWAL,
         kind=MessageKind.CARD_EXPIRING if is_card else MessageKind.RENEWAL_UPCOMING,
-        channels=last.channels,
-        template=last.template,
+        channels=reminder_channels(plan, last, policy),
+        template=template(plan, last.template, policy),
         occurrence=str(plan.resends),
         plan_id=plan.plan_id,
         follow_preference=last.follow_preference,
         retry=_is_retry(plan.deferral, last.id),
+        contact_hour=contact_hour(plan, policy),
     )
 
 
@@ -150,6 +165,8 @@ def due_pending(turn: Turn) -> list[Candidate]:
     for pending in turn.state.pending:
         if pending.due > turn.clock:
             continue
+        case = turn.state.case(pending.case_id)
+        assert case is not None, "what is pending is of a live case"
         is_card = pending.kind is PendingKind.NEW_CARD_FAILED
         messages = turn.policy.messages
         message: Message = messages.new_card_failed if is_card else messages.authentication
@@ -160,12 +177,13 @@ def due_pending(turn: Turn) -> list[Candidate]:
                 priority=Priority.FAILURE if is_card else Priority.AUTHENTICATION,
                 kind=MessageKind.NEW_CARD_FAILED if is_card else MessageKind.AUTHENTICATION,
                 channels=message.channels,
-                template=message.template,
+                template=template(case, message.template, turn.policy),
                 occurrence=pending.occurrence,
                 case_id=pending.case_id,
                 pending=pending,
                 follow_preference=message.follow_preference,
                 retry=pending.retry,
+                contact_hour=contact_hour(case, turn.policy),
             )
         )
     return found

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from streams.dunning.apology import apologise
 from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.experiments import case_joins
 from streams.dunning.identity import named
 from streams.dunning.ladder import (
     campaign_of,
@@ -119,6 +120,7 @@ def _open(
         invoice_id=failure.invoice_id,
         linked_case_id=linked_case_id,
     )
+    case = case_joins(turn, case)
     if case.total_minor < policy.minimum_amount.get(case.currency, 0):
         turn.say(Outcome.HELD, ReasonCode.BELOW_MINIMUM, case_id=case.case_id)
         return turn.put_case(replace(case, dormant=True))

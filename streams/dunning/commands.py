@@ -216,6 +216,7 @@ class ReasonCode(StrEnum):
     RETRY_BUDGET_EXCEEDED = "retry_budget_exceeded"
     RETRY_FORBIDDEN = "retry_forbidden"
     STATE_DROPPED = "state_dropped"
+    EXPOSED = "exposed"
 
 
 class Missing(StrEnum):

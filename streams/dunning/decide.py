@@ -39,6 +39,8 @@ from streams.dunning.events import (
     SubscriptionChanged,
     Tick,
 )
+from streams.dunning.experiment_settings import by_experiment
+from streams.dunning.experiments import plans_join
 from streams.dunning.feedback import feedback
 from streams.dunning.firing import fire, fire_at_once
 from streams.dunning.forgetting import forget_at, is_empty, lasting
@@ -163,7 +165,7 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
     if mark in state.event_ids:
         duplicate = Reason(outcome=Outcome.IGNORED, reason=ReasonCode.DUPLICATE_EVENT)
         risk = risk_of(state, clock, policy)
-        return Decision(state, clock, reasons=(duplicate,), segment=state.segment, risk=risk)
+        return _decision(state, clock, (), (duplicate,), risk)
     remembered = (*state.event_ids, mark)[-policy.memory.event_ids :]
     turn = Turn(replace(state, clock=clock, event_ids=remembered), clock, policy)
     adopt_policy(turn, state.clock, policy.earlier)
@@ -173,6 +175,7 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
     _HANDLERS[type(event)](turn, event)
     remember(turn, before, event)
     assess(turn)
+    plans_join(turn, before)
     fire_at_once(turn)
     return _close_turn(turn)
 
@@ -184,9 +187,18 @@ def _close_turn(turn: Turn) -> Decision:
     forgotten_at = forget_at(state, turn.policy)
     if forgotten_at is not None:  # seldom: a copy of the whole state at every decision shows in the speed
         state = replace(state, forget_at=forgotten_at)
-    return Decision(
-        state, turn.clock, tuple(turn.commands), tuple(turn.reasons), segment=state.segment, risk=turn.risk
-    )
+    return _decision(state, turn.clock, tuple(turn.commands), tuple(turn.reasons), turn.risk)
+
+
+def _decision(
+    state: CustomerState,
+    clock: datetime,
+    commands: tuple[Command, ...],
+    reasons: tuple[Reason, ...],
+    risk: Risk | None,
+) -> Decision:
+    arms = by_experiment(state.exposures)
+    return Decision(state, clock, commands, reasons, segment=state.segment, risk=risk, experiment_arms=arms)
 
 
 def _forget_contacts(turn: Turn) -> None:

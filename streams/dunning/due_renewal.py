@@ -14,6 +14,7 @@ class DueRenewal(Struct, frozen=True, array_like=True):
     amount_minor: int
     renews_at: datetime
     reminded: bool
+    arms: tuple[str, ...] = ()
 
     def is_over(self, clock: datetime, heard_of_within: timedelta) -> bool:
         """Whether nothing that happens at the clock is its outcome any more."""

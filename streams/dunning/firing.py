@@ -20,6 +20,7 @@ from streams.dunning.plans import plan_variables
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.state import Case, Contact, ContactStatus, Deferral, FinalNotice, Plan
 from streams.dunning.suspension import consider_suspensions, renew_final_notices, review
+from streams.dunning.treatment import tone
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
 
@@ -92,7 +93,7 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
     ):
         return
     if not candidate.unbudgeted:
-        full = budget_opening(turn, channels[0])
+        full = budget_opening(turn, channels[0], candidate.contact_hour)
         if full is not None:
             _defer(turn, candidate, full[0], full[1], channels[0])
             return
@@ -135,7 +136,7 @@ def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel
         if candidate.priority is Priority.FINAL_NOTICE:
             _join_final_notice(turn, candidate, standing)
     else:
-        tomorrow = contact_time(today + timedelta(days=1), turn.zone, turn.policy)
+        tomorrow = contact_time(today + timedelta(days=1), turn.zone, candidate.contact_hour)
         _defer(turn, candidate, ReasonCode.CONSOLIDATED, tomorrow, channel)
     return True
 
@@ -174,7 +175,9 @@ def _authentication_is_recent(turn: Turn, candidate: Candidate, debt: Debt) -> b
     if candidate.kind is MessageKind.AUTHENTICATION:
         _through(turn, candidate, ReasonCode.AUTHENTICATION_INTERVAL)
     else:
-        until = again if candidate.first_contact else next_contact_time(again, turn.zone, turn.policy)
+        until = (
+            again if candidate.first_contact else next_contact_time(again, turn.zone, candidate.contact_hour)
+        )
         _defer(turn, candidate, ReasonCode.AUTHENTICATION_INTERVAL, until, None)
     return True
 
@@ -328,6 +331,9 @@ def _debt_notice(turn: Turn, candidate: Candidate, case: Case, debt: Debt, chann
         retry=candidate.retry,
         segment=case.segment,
         campaign=case.campaign,
+        tone=tone(case, turn.policy),
+        arms=case.arms,
+        repeated_arms=case.repeated_arms,
     )
 
 
@@ -345,4 +351,7 @@ def _plan_notice(turn: Turn, candidate: Candidate, plan: Plan, channel: Channel)
         ends_at=plan.ends_at,
         retry=candidate.retry,
         segment=turn.state.segment,
+        tone=tone(plan, turn.policy),
+        arms=plan.arms,
+        repeated_arms=plan.repeated_arms,
     )

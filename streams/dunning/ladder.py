@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from streams.dunning.calendar import contact_time, local_day, next_contact_time
 from streams.dunning.policy import Campaign, Policy, Step
 from streams.dunning.state import Case, CustomerState, hold_end
+from streams.dunning.treatment import contact_hour
 
 
 def campaign_of(case: Case, policy: Policy) -> Campaign:
@@ -43,7 +44,7 @@ def nominal_due(case: Case, step: Step, zone: tzinfo, policy: Policy) -> datetim
     if step.id == first_step(case, policy).id:
         return case.anchor
     day = local_day(case.anchor, zone) + timedelta(days=step.day)
-    due = contact_time(day, zone, policy)
+    due = contact_time(day, zone, contact_hour(case, policy))
     forward = case.brought_forward
     return min(due, forward.due) if forward is not None and forward.step_id == step.id else due
 
@@ -56,7 +57,7 @@ def effective_due(state: CustomerState, case: Case, step: Step, zone: tzinfo, po
     due = nominal_due(case, step, zone, policy)
     held = hold_end(state, case, policy)
     if held is not None and due < held and step.id != first_step(case, policy).id:
-        due = next_contact_time(held, zone, policy)
+        due = next_contact_time(held, zone, contact_hour(case, policy))
     deferral = case.deferral
     if deferral is not None and deferral.step_id == step.id and deferral.until > due:
         return deferral.until

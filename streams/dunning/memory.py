@@ -35,6 +35,9 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 12
     disputes: Annotated[PositiveCount, Meta(description="Invoices in dispute, and decided ones.")] = 12
     card_updates: Annotated[PositiveCount, Meta(description="Cards put on file or renewed.")] = 8
+    experiments: Annotated[
+        PositiveCount, Meta(description="Whose arms are remembered: a policy has no more.")
+    ] = 8
     tags: Annotated[
         PositiveCount, Meta(description="Of a profile's segments, and of its seasonal tags: the first ones.")
     ] = 16

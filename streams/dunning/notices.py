@@ -5,10 +5,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from streams.dunning.audience import Tone
 from streams.dunning.calendar import local_day, window_closing, window_opening
 from streams.dunning.calls import call_variables
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
+from streams.dunning.experiment_settings import by_experiment
 from streams.dunning.identity import named
 from streams.dunning.ladder import nominal_due, suspend_step, suspension_due
 from streams.dunning.policy import DeclineClass, Priority
@@ -22,7 +24,10 @@ from streams.dunning.variables import MessageKind
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """A message that is going out now: what it is for, by which channel, and what it speaks of."""
+    """A message that is going out now: what it is for, by which channel, and what it speaks of.
+
+    `tone` is what an experiment sets in place of the segment's; the arms are those of the case or plan.
+    """
 
     subject: str
     step_id: str
@@ -40,6 +45,9 @@ class Notice(Struct, frozen=True, kw_only=True):
     retry: bool = False
     segment: str | None = None
     campaign: str | None = None
+    tone: Tone | None = None
+    arms: tuple[str, ...] = ()
+    repeated_arms: tuple[str, ...] = ()
     purpose: Literal["transactional", "marketing"] = "transactional"
 
 
@@ -79,8 +87,9 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
         invoices=notice.invoices,
         total_minor=sum(line.amount_minor for line in notice.invoices) if notice.invoices else None,
         currency=notice.currency,
+        experiment_arms=by_experiment(notice.arms + notice.repeated_arms),
         segment=notice.segment,
-        tone=tone_of(notice.segment, policy),
+        tone=notice.tone or tone_of(notice.segment, policy),
         risk=turn.risk or risk_of(state, turn.clock, policy),
         case_id=notice.case_ids[0] if notice.case_ids else None,
         plan_id=notice.plan_id,
@@ -107,6 +116,7 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
             template=command.template,
             segment=command.segment,
             locale=command.locale,
+            arms=notice.arms,
         )
     )
     return command

@@ -100,16 +100,17 @@ def _of_contact(contact: Contact) -> Group:
         contact.template,
         contact.segment,
         contact.locale,
+        contact.arms,
     )
 
 
 def _of_case(case: Case) -> Group:
-    return Group(About.DEBT, case.campaign, segment=case.segment, locale=case.locale)
+    return Group(About.DEBT, case.campaign, segment=case.segment, locale=case.locale, arms=case.arms)
 
 
-def _of_plan(kind: PlanKind, state: CustomerState, policy: Policy) -> Group:
+def _of_plan(kind: PlanKind, arms: tuple[str, ...], state: CustomerState, policy: Policy) -> Group:
     """A plan's customer is of one segment now and may be of another later: it is the present one."""
-    return Group(_ABOUT[kind], segment=state.segment, locale=state.locale(policy))
+    return Group(_ABOUT[kind], segment=state.segment, locale=state.locale(policy), arms=arms)
 
 
 def _commands(before: CustomerState | None, decision: Decision) -> Iterator[Tally]:
@@ -121,6 +122,7 @@ def _commands(before: CustomerState | None, decision: Decision) -> Iterator[Tall
                 yield Tally(_of_case(case), _ACTIONS[command.action])
             continue
         plan = None if command.plan_id is None else after.plan(command.plan_id)
+        subject = plan if case is None else case
         group = Group(
             About.DEBT if case is not None else About.OFFER if plan is None else _ABOUT[plan.kind],
             None if case is None else case.campaign,
@@ -129,6 +131,7 @@ def _commands(before: CustomerState | None, decision: Decision) -> Iterator[Tall
             command.template,
             command.segment,
             command.locale,
+            () if subject is None else subject.arms,
         )
         yield Tally(group, Measure.SENT)
         if case is not None and command.send_after > case.anchor:
@@ -233,16 +236,18 @@ def _plans(before: CustomerState | None, decision: Decision, event: Input, polic
     due_now = {due.plan_id for due in after.due_renewals}
     for plan in after.plans:
         if plan.plan_id not in known:
-            yield Tally(_of_plan(plan.kind, after, policy), Measure.PLANS)
+            yield Tally(_of_plan(plan.kind, plan.arms, after, policy), Measure.PLANS)
     for reason in decision.reasons:
         if reason.outcome is Outcome.CLOSED and reason.plan_id in known and reason.plan_id not in due_now:
             plan = known[reason.plan_id]
-            yield from _ended(_of_plan(plan.kind, after, policy), reason.reason, reminded=plan.sent > 0)
+            group = _of_plan(plan.kind, plan.arms, after, policy)
+            yield from _ended(group, reason.reason, reminded=plan.sent > 0)
     for due in () if before is None else before.due_renewals:
         if due.plan_id not in due_now:
             over = due.is_over(decision.clock, policy.renewals.heard_of_within)
             heard = ReasonCode.PLAN_ENDED if over else _HEARD.get(type(event), ReasonCode.PLAN_ENDED)
-            yield from _ended(_of_plan(PlanKind.RENEWAL, after, policy), heard, reminded=due.reminded)
+            group = _of_plan(PlanKind.RENEWAL, due.arms, after, policy)
+            yield from _ended(group, heard, reminded=due.reminded)
 
 
 def _ended(group: Group, reason: ReasonCode, *, reminded: bool) -> Iterator[Tally]:

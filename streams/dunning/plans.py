@@ -11,6 +11,7 @@ from streams.dunning.events import PaymentRecovered, RenewalUpcoming, Subscripti
 from streams.dunning.identity import named
 from streams.dunning.policy import Policy, Reminder
 from streams.dunning.state import Plan, PlanKind
+from streams.dunning.treatment import contact_hour
 from streams.dunning.turn import Turn
 
 
@@ -53,10 +54,11 @@ def nominal_reminder_due(plan: Plan, reminder: Reminder, zone: tzinfo, policy: P
 
     One whose day was over before the plan was made is due at the next contact hour, if that is not too late.
     """
-    due = contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, policy)
+    hour = contact_hour(plan, policy)
+    due = contact_time(last_day(plan, zone) - timedelta(days=reminder.days_before), zone, hour)
     if due >= plan.opened_at:
         return due
-    due = next_contact_time(plan.opened_at, zone, policy)
+    due = next_contact_time(plan.opened_at, zone, hour)
     return due if due < plan.ends_at else plan.opened_at
 
 
@@ -161,6 +163,7 @@ def keep_plan(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) 
         return
     if standing is not None:
         end_plan(turn, standing, replaced)
+        plan = replace(plan, arms=standing.arms, repeated_arms=standing.repeated_arms)
     elif len(turn.state.plans) >= turn.policy.memory.plans:
         turn.say(Outcome.IGNORED, ReasonCode.LIMIT_REACHED, plan_id=plan.plan_id)
         return

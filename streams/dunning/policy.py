@@ -16,6 +16,7 @@ from streams.dunning.audience import HistoryRules, Links, RiskWeights, Segment, 
 from streams.dunning.compliance_scope import Compliance
 from streams.dunning.contact_settings import BringForward, CallSheet, FollowPreference
 from streams.dunning.events import Channel
+from streams.dunning.experiment_settings import Arm, Experiment, label
 from streams.dunning.memory import Memory
 from streams.dunning.reply_words import ReplyWords
 from streams.dunning.retry_rules import NetworkRules, RetryRule, by_network
@@ -375,6 +376,12 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict
         dict[str, dict[str, Campaign]],
         Meta(description="Campaigns of earlier versions, for the cases that run by them; set by loading."),
     ] = field(default_factory=dict)
+    experiments: Annotated[
+        tuple[Experiment, ...], Meta(description="In order: of two that change the same, the first does.")
+    ] = ()
+    earlier_arms: Annotated[
+        dict[str, dict[str, Arm]], Meta(description="Arms of earlier versions, as `earlier`; set by loading.")
+    ] = field(default_factory=dict)
 
     # Asked for at every failure, so worked out once.
 
@@ -382,3 +389,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict
     def retry_rules(self) -> dict[str, NetworkRules]:
         """The rules of `retries` by network."""
         return by_network(self.retries.values())
+
+    @cached_property
+    def arms(self) -> dict[str, Arm]:
+        """The arms of all experiments by `experiment:arm`."""
+        return {label(each.name, arm.name): arm for each in self.experiments for arm in each.arms}

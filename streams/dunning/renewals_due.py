@@ -24,6 +24,7 @@ def expect_payment(turn: Turn, plan: Plan) -> None:
         amount_minor=int(plan.variables["amount_minor"]),
         renews_at=plan.ends_at,
         reminded=plan.sent > 0,
+        arms=plan.arms,
     )
     turn.state = replace(
         turn.state, due_renewals=(*turn.state.due_renewals, due)[-turn.policy.memory.plans :]

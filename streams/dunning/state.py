@@ -121,7 +121,8 @@ class Case(Struct, frozen=True, array_like=True):
     step from another. `done` are the steps that this epoch is through with, sent or not. `ladder_from` is
     later than the first failure where the total reached the minimum later, or the failure arrived too late.
     `reviewed` is of the gate's review, `reviewed_for` are the other reasons why a person was asked to look.
-    `segment` and `locale` are the customer's when it opened.
+    `segment` and `locale` are the customer's when it opened. `arms` (`experiment:arm`) are those for which it
+    counts, `repeated_arms` are of an earlier case of the customer: it is treated by them without counting.
     """
 
     case_id: str
@@ -150,6 +151,8 @@ class Case(Struct, frozen=True, array_like=True):
     reviewed_for: tuple[str, ...] = ()
     segment: str | None = None
     locale: str = ""
+    arms: tuple[str, ...] = ()
+    repeated_arms: tuple[str, ...] = ()
 
     @property
     def anchor(self) -> datetime:
@@ -180,7 +183,8 @@ class PlanKind(StrEnum):
 class Plan(Struct, frozen=True, array_like=True):
     """The reminders for one expiring card or one coming renewal.
 
-    `subject_id` is the card's or the subscription's id; `variables` are what its messages say.
+    `subject_id` is the card's or the subscription's id; `variables` are what its messages say. The arms are
+    as a case's.
     """
 
     plan_id: str
@@ -197,6 +201,8 @@ class Plan(Struct, frozen=True, array_like=True):
     resends: int = 0
     done: tuple[str, ...] = ()
     deferral: Deferral | None = None
+    arms: tuple[str, ...] = ()
+    repeated_arms: tuple[str, ...] = ()
 
 
 class PendingKind(StrEnum):
@@ -251,6 +257,7 @@ class Contact(Struct, frozen=True, array_like=True):
     template: str = ""
     segment: str | None = None
     locale: str = ""
+    arms: tuple[str, ...] = ()
 
 
 class Settlement(Struct, frozen=True, array_like=True):
@@ -321,7 +328,8 @@ class CustomerState(Struct, frozen=True, array_like=True):
 
     `card_update` is of earlier releases, which kept one; now it is `card_updates`. `failed_addresses` are the
     channels whose address bounced for good, and when. `segment` is the one at the last decision. `forget_at`
-    is when what is remembered has lasted long enough, while nothing is open.
+    is when what is remembered has lasted long enough, while nothing is open. `exposures` are the arms
+    (`experiment:arm`) that the customer has come to be in, one of each experiment.
     """
 
     customer_id: str
@@ -347,6 +355,7 @@ class CustomerState(Struct, frozen=True, array_like=True):
     segment: str | None = None
     forget_at: datetime | None = None
     due_renewals: tuple[DueRenewal, ...] = ()
+    exposures: tuple[str, ...] = ()
 
     @property
     def due(self) -> datetime | None:

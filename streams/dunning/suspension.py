@@ -194,7 +194,8 @@ def review(
 
 def _tomorrow(turn: Turn, blocked_since: datetime) -> datetime:
     """The next day's contact hour, or the end of the wait for a review if that comes first."""
-    tomorrow = contact_time(local_day(turn.clock, turn.zone) + timedelta(days=1), turn.zone, turn.policy)
+    day = local_day(turn.clock, turn.zone) + timedelta(days=1)
+    tomorrow = contact_time(day, turn.zone, turn.policy.contact_hour)
     return min(tomorrow, blocked_since + turn.policy.review_after)
 
 

@@ -42,6 +42,7 @@ class Turn:
         until: datetime | None = None,
         missing: tuple[Missing, ...] = (),
         linked_case_id: str | None = None,
+        experiment: str | None = None,
     ) -> None:
         """Add one outcome and its reason to the decision."""
         self.reasons.append(
@@ -57,6 +58,7 @@ class Turn:
                 until=until,
                 missing=missing,
                 linked_case_id=linked_case_id,
+                experiment=experiment,
             )
         )
 

@@ -13,6 +13,7 @@ from streams.dunning.policy import Campaign, Policy, Priority, Reminder, Window
 from streams.dunning.reply_words import ReplyWords, plain
 from streams.policy.content_links import link_problems
 from streams.policy.errors import Problem
+from streams.policy.experiment_checks import experiment_problems
 from streams.policy.formats import parse_locale
 from streams.policy.segment_checks import segment_problems, segment_warnings
 
@@ -39,6 +40,7 @@ def policy_problems(policy: Policy) -> Iterator[Problem]:
     """Everything that is wrong with the policy's settings, without its content."""
     yield from _campaigns(policy)
     yield from segment_problems(policy)
+    yield from experiment_problems(policy)
     yield from _identifiers(policy)
     yield from _reminders("cards", policy.cards.reminders)
     yield from _reminders("renewals", policy.renewals.reminders)

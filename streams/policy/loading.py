@@ -22,6 +22,7 @@ from streams.policy.content_checks import content_problems, content_warnings
 from streams.policy.content_texts import BLOCKS, Block, Text
 from streams.policy.documents import Document, find, merge, read
 from streams.policy.errors import PolicyError, Problem
+from streams.policy.experiment_checks import arm_problems
 from streams.policy.mending import Mended, mend
 from streams.policy.retry_checks import retry_problems
 from streams.policy.schema import NEVER
@@ -84,7 +85,9 @@ class LoadedPolicy(Struct, frozen=True):
         return msgspec.structs.replace(
             self,
             policy=msgspec.structs.replace(
-                self.policy, earlier={each.version: each.policy.campaigns for each in others}
+                self.policy,
+                earlier={each.version: each.policy.campaigns for each in others},
+                earlier_arms={each.version: each.policy.arms for each in others},
             ),
             contents={each.version: each.content for each in others},
         )
@@ -121,7 +124,8 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
         message, _, path = str(error).partition(" - at `$")
         problems.append(Problem(path.strip("`."), message))
         raise PolicyError(document.source, list(_located(problems, document))) from error
-    found = [*policy_problems(policy), *retry_problems(policy), *compliance_problems(policy, on)]
+    found = list(_settings_problems(policy, on))
+    found += arm_problems(policy, lambda arm: _settings_problems(arm, on))
     found += [
         problem
         for problem in content_problems(policy, content)
@@ -144,6 +148,12 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
         source=document.source,
         warnings=tuple(_located(warnings, document)),
     )
+
+
+def _settings_problems(policy: Policy, on: date | None) -> Iterator[Problem]:
+    yield from policy_problems(policy)
+    yield from retry_problems(policy)
+    yield from compliance_problems(policy, on)
 
 
 def from_stored(document: dict[str, Any], version: str, source: str) -> LoadedPolicy:
@@ -185,7 +195,7 @@ def _plain(policy: Policy, content: Content) -> dict[str, Any]:
     document: dict[str, Any] = _without_absent(
         msgspec.to_builtins(msgspec.structs.replace(policy, assume_delivered_after={}), str_keys=True)
     )
-    del document["version"], document["earlier"]
+    del document["version"], document["earlier"], document["earlier_arms"]
     document["assume_delivered_after"] = {
         channel.value: NEVER if after is None else msgspec.to_builtins(after)
         for channel, after in policy.assume_delivered_after.items()

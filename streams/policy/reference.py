@@ -214,6 +214,14 @@ def _target(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]
     return target
 
 
+_WORDS = {
+    "integer": "whole number",
+    "number": "decimal number",
+    "string": "text",
+    "boolean": "true or false",
+}
+
+
 def _type(node: dict[str, Any], definitions: dict[str, Any]) -> str:
     target = _target(node, definitions)
     if "anyOf" in target:
@@ -225,15 +233,15 @@ def _type(node: dict[str, Any], definitions: dict[str, Any]) -> str:
         return "channel"
     if "enum" in target:
         return ", ".join(f"`{value}`" for value in target["enum"])
-    if target.get("format") == "duration":
-        return "duration"
+    if target.get("format") in {"duration", "date"}:
+        return str(target["format"])
     kind = target.get("type")
     if kind == "array":
         return f"list of {_type(target['items'], definitions)}"
     if kind == "object":
         entry = target.get("additionalProperties")
         return f"map to {_type(entry, definitions)}" if isinstance(entry, dict) else "map"
-    return {"integer": "whole number", "string": "text", "boolean": "true or false"}.get(str(kind), str(kind))
+    return _WORDS.get(str(kind), str(kind))
 
 
 def _default(node: dict[str, Any]) -> str:

@@ -97,7 +97,7 @@ def whole_document_schema() -> dict[str, Any]:
     policy = definitions["Policy"]
     properties = policy["properties"]
     # Loading sets these: an author cannot.
-    del properties["version"], properties["earlier"]
+    del properties["version"], properties["earlier"], properties["earlier_arms"]
     properties["assume_delivered_after"] = {
         "description": "A contact that has not bounced counts as delivered after this; "
         f"`{NEVER}`: only feedback says so.",

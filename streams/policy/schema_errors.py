@@ -1,7 +1,7 @@
 """What the JSON Schema finds wrong in a document, in words for people."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any
 
@@ -33,6 +33,7 @@ _PATTERNS = {
     "^[A-Z]{2}$": "a country, ISO 3166-1 alpha-2, like US",
     "^[A-Z]{3}$": "a currency, ISO 4217, like USD",
     "^[a-z][a-z0-9_]{0,63}$": "a name in lower case with digits and _",
+    "^[a-z][a-z0-9_]{0,39}$": "a name in lower case with digits and _, at most 40 characters",
     "^[a-z][a-z0-9_-]{0,63}$": "a name in lower case with digits, _ and -",
 }
 
@@ -45,6 +46,18 @@ def _is_duration(value: object) -> bool:
         msgspec.convert(value, timedelta)
     return True
 
+
+@_FORMATS.checks("date", raises=ValueError)
+def _is_date(value: object) -> bool:
+    if isinstance(value, str):
+        date.fromisoformat(value)
+    return True
+
+
+_HINTS = {
+    "duration": "ISO 8601, like P3D (three days) or PT12H (twelve hours)",
+    "date": "ISO 8601, like 2026-03-31",
+}
 
 _SCHEMA = whole_document_schema()
 _VALIDATOR = Draft202012Validator(_SCHEMA, format_checker=_FORMATS)
@@ -109,8 +122,7 @@ def _value_in_words(error: ValidationError, schema: dict[str, Any]) -> tuple[str
         case "pattern":
             return f"is {_describe(value)}, which does not fit", _meaning(error, schema)
         case "format":
-            hint = "ISO 8601, like P3D (three days) or PT12H (twelve hours)"
-            return f"is {_describe(value)}, which is not a duration", hint
+            return f"is {_describe(value)}, which is not a {expected}", _HINTS[str(expected)]
         case "minimum":
             return f"is {value}, and must be at least {expected}", ""
         case "maximum":

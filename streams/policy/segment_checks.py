@@ -46,6 +46,7 @@ def segment_warnings(policy: Policy) -> Iterator[Problem]:
             "end with a segment without `when`",
         )
     chosen = {policy.default_campaign, *(segment.campaign for segment in policy.segments)}
+    chosen.update(arm.campaign for arm in policy.arms.values())
     for name in policy.campaigns:
         if name not in chosen:
             yield Problem(f"campaigns.{name}", "is chosen by no segment", "remove it, or name it in one")
