@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "publish": "streams.cli.publish",
     "tail": "streams.cli.tail",
     "report": "streams.cli.report",
+    "experiments": "streams.cli.experiments",
     "settings": "streams.cli.settings",
 }
 """Each command and the module whose `app` it is, in the order of the help."""

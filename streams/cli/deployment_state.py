@@ -1,6 +1,7 @@
 """What a deployment has committed, read from its changelogs: customers, partitions, policies."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from confluent_kafka import Message
 from msgspec import Struct
 
 from streams.cli.clients import client_properties
+from streams.cli.errors import CommandError
 from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
@@ -64,22 +66,49 @@ def read_deployment(settings: Settings) -> DeploymentState:
             holders[key] = Holder(key[0], state)
         else:
             holders.pop(key, None)
+    facts = _facts(settings)
+    return DeploymentState(
+        holders=tuple(holders[key] for key in sorted(holders)),
+        clocks={number: each.clock for number, each in facts.items() if each.clock is not None},
+        in_force=_in_force(facts),
+        versions=_versions(settings),
+    )
+
+
+def policy_in_force(settings: Settings) -> LoadedPolicy:
+    """The policy by which most partitions decide about new cases; it needs no look at the customers.
+
+    Raises:
+        CommandError: no partition goes by one that this release can read.
+        KafkaException: no worker has run yet, or the broker does not answer.
+    """
+    versions = _versions(settings)
+    held = Counter(each for each in _in_force(_facts(settings)).values() if each in versions)
+    if not held:
+        raise CommandError(f"no partition of {settings.application_id} goes by a policy yet")
+    return versions[held.most_common(1)[0][0]]
+
+
+def _facts(settings: Settings) -> dict[int, PartitionFacts]:
     facts: dict[int, PartitionFacts] = {}
     for message in changelog_records(settings, "partitions"):
         if (value := message.value()) is not None:
             facts[_key(message)[0]] = _FACTS.decode(open_envelope(value))
+    return facts
+
+
+def _in_force(facts: Mapping[int, PartitionFacts]) -> dict[int, str]:
+    return {number: each.policy_versions[-1] for number, each in facts.items() if each.policy_versions}
+
+
+def _versions(settings: Settings) -> dict[str, LoadedPolicy]:
     packed: dict[tuple[int, bytes], bytes] = {}
     for message in changelog_records(settings, "policies"):
         if (value := message.value()) is not None:
             packed[_key(message)] = open_envelope(value)
         else:
             packed.pop(_key(message), None)
-    return DeploymentState(
-        holders=tuple(holders[key] for key in sorted(holders)),
-        clocks={number: each.clock for number, each in facts.items() if each.clock is not None},
-        in_force={number: each.policy_versions[-1] for number, each in facts.items() if each.policy_versions},
-        versions=dict(_readable({version.decode(): each for (_, version), each in packed.items()})),
-    )
+    return dict(_readable({version.decode(): each for (_, version), each in packed.items()}))
 
 
 def changelog_records(settings: Settings, table: str) -> Iterator[Message]:

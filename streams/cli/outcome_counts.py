@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from streams.agents.outcome_table import OUTCOMES
 from streams.cli.deployment_state import changelog_records
+from streams.cli.errors import CommandError
 from streams.dunning.measures import Counts, Tally, add_up
 from streams.dunning.outcome_bytes import decode_counts, decode_group
 from streams.engine.codec import open_envelope
@@ -16,9 +17,18 @@ def read_outcomes(settings: Settings) -> Counts:
     """The counts of all partitions up to now, added up; of what is committed only.
 
     Raises:
-        KafkaException: there are none, for no worker has run yet, or the broker does not answer.
+        CommandError: there are none, for no worker has run yet.
+        KafkaException: the broker does not answer.
     """
-    return added_up(changelog_records(settings, OUTCOMES))
+    try:
+        return added_up(changelog_records(settings, OUTCOMES))
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise
+        raise CommandError(
+            f"nothing is counted yet: no worker of {settings.application_id} has run. --history reports on "
+            "a file without one"
+        ) from error
 
 
 def added_up(changes: Iterable[Message]) -> Counts:

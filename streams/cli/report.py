@@ -8,11 +8,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from confluent_kafka import KafkaError, KafkaException
 
 from streams.cli.clients import command_settings, connect
 from streams.cli.console import Format, Output, note, print_json, print_line, print_table
-from streams.cli.errors import CommandError
 from streams.cli.histories import load_history
 from streams.cli.outcome_counts import read_outcomes
 from streams.cli.outputs import moment
@@ -113,15 +111,7 @@ def report(
 def _counted() -> tuple[Counts, str]:
     settings = command_settings()
     connect(settings)
-    try:
-        counts = read_outcomes(settings)
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise
-        raise CommandError(
-            f"nothing is counted yet: no worker of {settings.application_id} has run. --history reports on "
-            "a file without one"
-        ) from error
+    counts = read_outcomes(settings)
     return counts, f"counted by the workers of {settings.application_id}"
 
 

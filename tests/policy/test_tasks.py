@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
+from streams.dunning.experiments import arm_for
 from streams.policy import load
 from tests.dunning.customer import Customer, utc
 from tests.dunning.test_segments import tagged
-from tests.strategies import DAY
+from tests.strategies import CUSTOMER, DAY
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POLICIES = REPOSITORY / "examples" / "policies"
@@ -42,6 +44,31 @@ def test_new_customers_are_asked_more_gently(days: int, tone: str, first: str) -
     assert customer.step_ids[0] == first
     assert {each.tone for each in customer.sent} == {tone}
     assert ("phone" in {each.channel for each in customer.sent}) is (first == "d0_email")
+
+
+@pytest.mark.parametrize(
+    ("name", "tone", "hour"),
+    [("as_now", "supportive", "09:00"), ("short", "short", "09:00"), ("evening", "supportive", "18:00")],
+)
+def test_tone_and_hour_are_compared(name: str, tone: str, hour: str) -> None:
+    loaded = load(POLICIES / "test-tone-and-hour.yaml")
+    assert loaded.warnings == ()
+    (experiment,) = loaded.policy.experiments
+    salted = (replace(experiment, salt=str(number)) for number in range(100))
+    dealt = next(each for each in salted if (arm := arm_for(each, CUSTOMER)) and arm.name == name)
+    customer = Customer(replace(loaded.policy, experiments=(dealt,)), content=loaded.content)
+    customer.tell(replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=200)))
+    customer.failed(NOW)
+    customer.until(NOW + 10 * DAY)
+    assert {each.tone for each in customer.sent} == {tone}
+    assert {each.experiment_arms["tone_and_hour"] for each in customer.sent} == {name}
+    zone = ZoneInfo("America/New_York")
+    assert {f"{each.decided_at.astimezone(zone):%H:%M}" for each in customer.sent[1:]} == {hour}
+    # Who is new is of a segment that takes no part.
+    newcomer = Customer(replace(loaded.policy, experiments=(dealt,)))
+    newcomer.tell(replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=5)))
+    newcomer.failed(NOW)
+    assert newcomer.sent[0].experiment_arms == {}
 
 
 def test_every_page_has_its_file() -> None:
