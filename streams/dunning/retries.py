@@ -79,6 +79,8 @@ def warn_of_retries(turn: Turn, case: Case, event: PaymentFailed, before: Retrie
     if event.customer_initiated or after is None or event.occurred_at not in after.attempted_at:
         return
     planned = event.next_retry_at if invoice.failures[-1] == event.occurred_at else None
+    if planned is not None and planned <= event.occurred_at:
+        planned = None  # a date that billing has not renewed
     if _was_forbidden(before, after, event) or (planned is not None and after.forbidden_since is not None):
         _warn(turn, case, event, ReasonCode.RETRY_FORBIDDEN, None)
     elif (until := _too_soon(before, after, event, planned)) is not None:
@@ -175,7 +177,7 @@ def _room_from(
         made = [each for each in retries.attempted_at if since < each <= moment]
         uncounted = 1 if rule.counts == "reattempts" and first in made else 0
         total = len(made)
-        if first == invoice.failures[0] and first > since:
+        if first == invoice.failures[0] and first in made:
             # Billing numbers its attempts: those that we were not told of lie between the first and this one.
             total = max(total, invoice.attempts)
         if total - uncounted + planned <= rule.most:

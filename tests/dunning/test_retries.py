@@ -57,6 +57,12 @@ def test_twenty_reattempts_in_thirty_days_are_visas_budget() -> None:
     assert warned(customer) == [(ReasonCode.RETRY_BUDGET_EXCEEDED, D0 + 32 * DAY)]
 
 
+def test_a_planned_retry_that_lies_before_the_attempt_is_a_date_that_billing_has_not_renewed() -> None:
+    customer = Customer()
+    customer.failed(D0, code="51", card=OLD_CARD, attempt=21, next_retry_at=D0 - DAY)
+    assert warned(customer) == []
+
+
 def test_until_may_of_2025_it_was_fifteen() -> None:
     customer = Customer()
     start = utc("2025-05-01 12:00")
