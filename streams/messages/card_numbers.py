@@ -30,6 +30,8 @@ _GROUPED = tuple(
     )
 )
 _LONG_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){12,}")
+# Satisfied by whatever one of the patterns above finds, and by little else; looked for in one pass.
+_CANDIDATE = re.compile(r"[0-9]{13}|[0-9]{4}[ -][0-9]{4}[ -]?[0-9]{2}")
 
 # What doubling a digit and adding up the result's digits gives.
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -45,6 +47,8 @@ def may_hold_card_number(data: bytes) -> bool:
 
 def holds_card_number(text: str) -> bool:
     """Tell whether `text` holds a card number, as this module defines it."""
+    if len(text) < len(_SHORTEST) or _CANDIDATE.search(text) is None:
+        return False
     return any(_satisfies_luhn(match.group()) for match in _TOGETHER.finditer(text)) or any(
         _satisfies_luhn(match.group(1).replace(match.group(2), ""))
         for pattern in _GROUPED
