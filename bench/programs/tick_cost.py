@@ -49,6 +49,7 @@ class Pending:
         now: about half of the states are due by then.
         due: states that are due.
         waiting: states that are not.
+        first: the first moment at which one is due.
     """
 
     def __init__(self, policy: LoadedPolicy) -> None:
@@ -60,6 +61,7 @@ class Pending:
         half = len(pending) // 2
         self.due = [state for _, state in pending[:half]]
         self.waiting = [state for _, state in pending[half:]]
+        self.first: datetime = pending[0][0]
         self.now: datetime = pending[half][0] - timedelta(microseconds=1)
 
 
@@ -117,10 +119,7 @@ class Worker:
 
     def tick(self, now: datetime) -> tuple[float, int]:
         """One tick; how long it took, and how many records go out."""
-        value = self._encoder.encode(Tick(now=now))
-        self._offset += 1
-        topic = PREFIX + TICKS.name
-        batch = Batch(0, [Record(topic, 0, self._offset, to_micros(now) // 1_000, None, value)])
+        batch = self._batch(now)
         began = time.perf_counter()
         with self._desk.sitting(batch) as sitting:
             for record in batch:
@@ -130,9 +129,25 @@ class Worker:
         self._tables.forget({0})
         return took, len(batch.outputs)
 
+    def begin(self, now: datetime) -> None:
+        """A first tick, committed: it enters the policy into the partition, which happens once."""
+        batch = self._batch(now)
+        with self._desk.sitting(batch) as sitting:
+            for record in batch:
+                sitting.advance(record)
+        self._offset += 1
+        positions = {write.changelog: self._offset for write in self._tables.changes({0})}
+        self._tables.take_off({0})
+        self._tables.land(positions, {0})
+
     def close(self) -> None:
         """Close the stores."""
         self._tables.close_all()
+
+    def _batch(self, now: datetime) -> Batch:
+        value = self._encoder.encode(Tick(now=now))
+        self._offset += 1
+        return Batch(0, [Record(PREFIX + TICKS.name, 0, self._offset, to_micros(now) // 1_000, None, value)])
 
 
 def main() -> int:
@@ -154,6 +169,7 @@ def main() -> int:
             with tempfile.TemporaryDirectory(prefix="bench-") as directory:
                 worker = Worker(store, Path(directory), policy)
                 worker.fill(pending, given.customers, due)
+                worker.begin(pending.first - timedelta(days=1))
                 ticks = _FULL_TICKS if due else _EMPTY_TICKS
                 agenda = min(worker.agenda(pending.now) for _ in range(_FULL_TICKS)) * 1_000
                 took = [worker.tick(pending.now + timedelta(milliseconds=each)) for each in range(ticks)]
