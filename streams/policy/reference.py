@@ -99,6 +99,19 @@ _CHANNELS = """\
 
 """
 
+_EXPERIMENTS = """\
+## Experiments
+
+An experiment deals customers to arms by a hash of its salt, the arm and the customer. A case, or the
+reminders of a renewal or a card, join when they open and keep their arm. So does the customer for all later
+ones, which do not count. An arm may change `campaign` (of cases), `tone`, `templates`, `channels` (of
+reminders) and `contact_hour`, and has to pass all checks of a policy by itself. Windows, the budget of
+contacts and the gate of a suspension are alike in all arms. None keeps a debt from whom it concerns, or a
+reminder that a rule in `compliance` asks for.
+[Test a change before you make it](tasks/test-a-change-before-you-make-it.md) goes through one.
+
+"""
+
 _CONTENT = """\
 ## Content
 
@@ -127,7 +140,7 @@ first (`call_sheet.contacts` of them): the local day, the channel, the step, and
 def render() -> str:
     """The text of `docs/policy.md`."""
     care = load("care").policy
-    lines = [_INTRODUCTION, *_ladder(care), _CHANNELS, *_settings(), *_content()]
+    lines = [_INTRODUCTION, *_ladder(care), _CHANNELS, _EXPERIMENTS, *_settings(), *_content()]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
