@@ -16,6 +16,7 @@ from streams.engine.client_thread import ClientThread
 from streams.engine.cluster import LibrdkafkaCluster
 from streams.engine.errors import ConfigurationError, ExitCode, FatalError, InternalError
 from streams.engine.input_consumer import LibrdkafkaConsumer
+from streams.engine.measuring import report_tables
 from streams.engine.observer import Observer
 from streams.engine.partitions import TableSet
 from streams.engine.progress import Progress
@@ -135,7 +136,7 @@ class Engine:
         topics = self._topics()
         cluster = await calls(lambda: LibrdkafkaCluster(settings))
         changelogs = [each.changelog for each in self.tables.specifications.values()]
-        await calls(lambda: ensure_changelogs(cluster, topics, changelogs))
+        observer.inputs(await calls(lambda: ensure_changelogs(cluster, topics, changelogs)))
         producer = await commits(lambda: LibrdkafkaProducer(settings))
         await commits(producer.start)
         consumer = await calls(lambda: LibrdkafkaConsumer(settings))
@@ -179,7 +180,7 @@ class Engine:
             observer=observer,
             bark=self._bark,
         )
-        helpers = [self._helper(self._report_sizes())]
+        helpers = [self._helper(self._report_tables())]
         if self._tick is not None and settings.tick_topic and settings.tick_interval_seconds:
             helpers.append(self._helper(self._send_ticks(settings.tick_interval_seconds)))
         watchdog.start()
@@ -228,13 +229,10 @@ class Engine:
         finally:
             ticker.close()
 
-    async def _report_sizes(self) -> None:
+    async def _report_tables(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lag_interval_seconds)
-            for partition, tables in list(self.tables.held.items()):
-                if partition in self.progress.ready:
-                    for name, table in tables.items():
-                        self._observer.table_size(name, partition, len(table.store))
+            report_tables(self.tables, self.progress.ready, self._observer)
 
     def _bark(self, error: FatalError) -> None:
         self.error = self.error or error

@@ -14,6 +14,9 @@ class Observer:
     raise: an exception ends the process.
     """
 
+    def inputs(self, partitions: int) -> None:
+        """The inputs have so many partitions, held by all workers together."""
+
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """The group gave this worker these partitions; they are not restored yet."""
 
@@ -36,6 +39,9 @@ class Observer:
             changes: records sent to changelogs.
         """
 
+    def transaction_ended(self, *, committed: bool, duration_seconds: float) -> None:
+        """A round's transaction was committed or aborted, so long after its beginning."""
+
     def round_failed(self, *, cause: str, error: BaseException) -> None:
         """A round was given up; it will run again. ``cause``: agent, output, aborted or membership."""
 
@@ -51,8 +57,18 @@ class Observer:
     def lag(self, lags: Mapping[TopicPartition, int]) -> None:
         """Records not yet committed, per input partition held; on a thread of its own."""
 
-    def table_size(self, table: str, partition: int, keys: int) -> None:
-        """Number of keys in one partition of a table; on disk an estimate."""
+    def table_size(self, table: str, partition: int, *, keys: int, size_bytes: int | None) -> None:
+        """Number of keys in one partition of a table, on disk an estimate; and what it takes there."""
+
+    def agenda(self, table: str, partition: int, *, earliest: int | None, due: int) -> None:
+        """What one partition of a table has on its agenda, as committed.
+
+        Args:
+            table: its name.
+            partition: its number.
+            earliest: when the first of its keys is due, in microseconds since the epoch; ``None`` if none is.
+            due: how many keys are due by the machine's clock; a thousand at most.
+        """
 
     def stopped(self, exit_code: int, error: BaseException | None) -> None:
         """The engine has stopped, with this error if it was a fatal one."""

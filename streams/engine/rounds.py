@@ -49,6 +49,7 @@ from streams.engine.errors import (
     RejectedOutputError,
     RetryableError,
 )
+from streams.engine.flight import Flight
 from streams.engine.intake import Intake
 from streams.engine.isolation import Task, split
 from streams.engine.observer import Observer
@@ -99,28 +100,6 @@ class _RoundFailedError(Exception):
         super().__init__(str(error))
         self.culprit = culprit
         self.error = error
-
-
-class _Flight(NamedTuple):
-    """A round whose commit is under way.
-
-    Attributes:
-        tasks: what it did.
-        offsets: what it commits.
-        outputs: how many records it sends to output topics.
-        changes: how many to changelogs.
-        began_at: monotonic seconds of its delivery to the agents.
-        outcome: how far each changelog has come, once it is committed.
-        aside: the error of its only record, whose dead letter it carries; ``None`` for a usual round.
-    """
-
-    tasks: list[Task]
-    offsets: Mapping[TopicPartition, int]
-    outputs: int
-    changes: int
-    began_at: float
-    outcome: "asyncio.Future[Mapping[TopicPartition, int]]"
-    aside: BaseException | None
 
 
 class Rounds:
@@ -179,7 +158,7 @@ class Rounds:
         )
         # Rounds that wait to be run, oldest first. More than one only after a failure.
         self._pending: deque[list[Task]] = deque()
-        self._flight: _Flight | None = None
+        self._flight: Flight | None = None
         self._membership: object = None
         self._attempts = 0
         self._retries = 0
@@ -295,13 +274,14 @@ class Rounds:
         partitions = {task.batch.partition for task in tasks}
         notes, membership = self._tables.notes(partitions), self._membership
         self._tables.take_off(partitions)
+        took_off_at = time.monotonic()
         self._producer.begin(outputs, writes)
         outcome = asyncio.ensure_future(
             self._offload_commits(lambda: self._producer.commit(offsets, notes, membership))
         )
         outcome.add_done_callback(_note)
         changes = sum(len(write.changes) for write in writes)
-        self._flight = _Flight(tasks, offsets, len(outputs), changes, began_at, outcome, aside)
+        self._flight = Flight(tasks, offsets, len(outputs), changes, began_at, took_off_at, outcome, aside)
         self._pending.popleft()
 
     async def _land(self) -> bool:
@@ -334,7 +314,9 @@ class Rounds:
             positions = await flight.outcome
         except (RejectedOutputError, RetryableError):
             self._tables.crash()
+            self._transaction_ended(flight, committed=False)
             raise
+        self._transaction_ended(flight, committed=True)
         self._tables.land(positions, {task.batch.partition for task in flight.tasks})
         self._attempts = self._retries = 0
         self._assignment.committed.update(flight.offsets)
@@ -351,6 +333,10 @@ class Rounds:
         )
         if flight.aside is not None:
             self._observer.poisoned(flight.tasks[0].batch.records[0], flight.aside)
+
+    def _transaction_ended(self, flight: Flight, *, committed: bool) -> None:
+        seconds = time.monotonic() - flight.took_off_at
+        self._observer.transaction_ended(committed=committed, duration_seconds=seconds)
 
     async def _take_apart(self, tasks: list[Task], failure: _RoundFailedError) -> None:
         error = failure.error

@@ -24,8 +24,10 @@ def check_inputs(cluster: Cluster, topics: Sequence[str]) -> int:
     return counts[topics[0]]
 
 
-def ensure_changelogs(cluster: Cluster, inputs: Sequence[str], changelogs: Sequence[str]) -> None:
+def ensure_changelogs(cluster: Cluster, inputs: Sequence[str], changelogs: Sequence[str]) -> int:
     """Create changelogs that do not exist, in a group that has not begun; check those that do.
+
+    Returns the number of partitions that the inputs and the changelogs have.
 
     Raises:
         MissingChangelogError: one is missing although the group has committed offsets, so state is lost.
@@ -41,3 +43,4 @@ def ensure_changelogs(cluster: Cluster, inputs: Sequence[str], changelogs: Seque
     unlike = {topic: count for topic, count in counts.items() if count != partitions}
     if unlike:
         raise PartitionCountError({**unlike, inputs[0]: partitions})
+    return partitions

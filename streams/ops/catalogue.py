@@ -154,6 +154,14 @@ LAG = Metric(
     meaning="Input records after the committed offset, as last measured.",
     labels=(_TOPIC, _PARTITION),
 )
+LAG_AGE = Metric(
+    name="dunning_lag_age_seconds",
+    kind="gauge",
+    group="Inputs",
+    unit="seconds",
+    meaning="Since when Kafka has not answered the question for the lag, which is asked every five seconds; "
+    "it grows when the worker is cut off.",
+)
 CLOCK_DELAY = Metric(
     name="dunning_clock_delay_seconds",
     kind="gauge",
@@ -162,6 +170,23 @@ CLOCK_DELAY = Metric(
     meaning="How far the partition's clock, which steps fall due by, is behind the machine's clock at the "
     "moment of asking. Negative where virtual time runs ahead.",
     labels=(_PARTITION,),
+)
+OLDEST_DUE = Metric(
+    name="dunning_oldest_due_seconds",
+    kind="gauge",
+    group="Inputs",
+    unit="seconds",
+    meaning="For how long the key that has been due longest waits for a tick to decide about it, by the "
+    "machine's clock; zero if none is due. Looked at every five seconds, which it may be off by.",
+    labels=(_TABLE, _PARTITION),
+)
+DUE_BACKLOG = Metric(
+    name="dunning_due_backlog",
+    kind="gauge",
+    group="Inputs",
+    meaning="Keys that are due by the machine's clock and that no tick has decided about yet: customers. At "
+    "most 1,000 of a partition are counted.",
+    labels=(_TABLE, _PARTITION),
 )
 CUSTOMERS_DUE = Metric(
     name="dunning_customers_due_total",
@@ -195,6 +220,23 @@ ROUND_RECORDS = Metric(
     # A round holds 4,000 unless set otherwise.
     buckets=(1.0, 10.0, 100.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0),
 )
+TRANSACTIONS = Metric(
+    name="dunning_transactions_total",
+    kind="counter",
+    group="Rounds and state",
+    meaning="Kafka transactions of rounds, as they ended. A round whose agent raised has begun none.",
+    labels=(Label(name="outcome", source="how it ended", values=("committed", "aborted")),),
+)
+TRANSACTION_DURATION = Metric(
+    name="dunning_transaction_duration_seconds",
+    kind="histogram",
+    group="Rounds and state",
+    unit="seconds",
+    meaning="Committed transactions: from their beginning until the broker's answer. It is the part of a "
+    "round that Kafka takes.",
+    # Measured 10 to 15 ms on a broker nearby; the broker itself aborts what takes half a minute.
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+)
 OUTPUT_RECORDS = Metric(
     name="dunning_output_records_total",
     kind="counter",
@@ -225,6 +267,19 @@ PARTITIONS = Metric(
     "being processed (`ready`).",
     labels=(Label(name="state", source="state", values=("assigned", "ready")),),
 )
+INPUT_PARTITIONS = Metric(
+    name="dunning_input_partitions",
+    kind="gauge",
+    group="Rounds and state",
+    meaning="Partitions that the inputs have. As many have to be ready over all workers; those that are not, "
+    "nobody works on.",
+)
+REBALANCES = Metric(
+    name="dunning_rebalances_total",
+    kind="counter",
+    group="Rounds and state",
+    meaning="Times that the group gave this worker its partitions, the first included.",
+)
 RESTORED = Metric(
     name="dunning_restored_records",
     kind="gauge",
@@ -249,6 +304,22 @@ TABLE_KEYS = Metric(
     labels=(_TABLE, _PARTITION),
 )
 
+STORE_SIZE = Metric(
+    name="dunning_store_bytes",
+    kind="gauge",
+    group="Rounds and state",
+    unit="bytes",
+    meaning="What a table's partition takes on disk; nothing is said where tables lie in memory.",
+    labels=(_TABLE, _PARTITION),
+)
+
+START_TIME = Metric(
+    name="dunning_start_time_seconds",
+    kind="gauge",
+    group="Worker",
+    unit="seconds",
+    meaning="When this process started, in seconds since the epoch.",
+)
 BUILD_INFO = Metric(
     name="dunning_build_info",
     kind="info",
@@ -273,17 +344,26 @@ CATALOGUE: tuple[Metric, ...] = (
     EVENTS,
     DEAD_LETTERS,
     LAG,
+    LAG_AGE,
     CLOCK_DELAY,
+    OLDEST_DUE,
+    DUE_BACKLOG,
     CUSTOMERS_DUE,
     HELD_TICKS,
     ROUND_DURATION,
     ROUND_RECORDS,
+    TRANSACTIONS,
+    TRANSACTION_DURATION,
     OUTPUT_RECORDS,
     CHANGELOG_RECORDS,
     ROUND_FAILURES,
     PARTITIONS,
+    INPUT_PARTITIONS,
+    REBALANCES,
     RESTORED,
     RESTORE_REMAINING,
     TABLE_KEYS,
+    STORE_SIZE,
+    START_TIME,
     BUILD_INFO,
 )

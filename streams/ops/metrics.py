@@ -6,6 +6,7 @@ committed, and never if it reports it failed. What the engine itself reports cou
 All is called on the event loop's thread, but for `lag` and the registry, which may be asked from anywhere.
 """
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -79,7 +80,14 @@ class Metrics:
         self._recall: Callable[[int], PartitionFacts | None] | None = None
         self._assigned: frozenset[int] = frozenset()
         self._ready: set[int] = set()
-        self._all = SeriesSet(catalogue.CATALOGUE, {catalogue.CLOCK_DELAY.name: self._delay})
+        self._all = SeriesSet(
+            catalogue.CATALOGUE,
+            {
+                catalogue.CLOCK_DELAY.name: self._delay,
+                catalogue.LAG_AGE.name: self._delay,
+                catalogue.OLDEST_DUE.name: lambda due: max(0.0, self._delay(due)),
+            },
+        )
         counter, gauge, histogram = self._counter, self._gauge, self._histogram
         self._events = counter(catalogue.EVENTS)
         self._dead_letters = counter(catalogue.DEAD_LETTERS)
@@ -94,18 +102,28 @@ class Metrics:
         self._cases = gauge(catalogue.CASES)
         self._clocks = gauge(catalogue.CLOCK_DELAY)
         self._lag = gauge(catalogue.LAG)
+        self._lag_age = gauge(catalogue.LAG_AGE)
+        self._oldest_due = gauge(catalogue.OLDEST_DUE)
+        self._due_backlog = gauge(catalogue.DUE_BACKLOG)
         self._held_ticks = gauge(catalogue.HELD_TICKS)
         self._round_duration = histogram(catalogue.ROUND_DURATION)
         self._round_records = histogram(catalogue.ROUND_RECORDS)
+        self._transactions = counter(catalogue.TRANSACTIONS)
+        self._transaction_duration = histogram(catalogue.TRANSACTION_DURATION)
         self._outputs = counter(catalogue.OUTPUT_RECORDS)
         self._changes = counter(catalogue.CHANGELOG_RECORDS)
         self._round_failures = counter(catalogue.ROUND_FAILURES)
         self._partitions = gauge(catalogue.PARTITIONS)
+        self._input_partitions = gauge(catalogue.INPUT_PARTITIONS)
+        self._rebalances = counter(catalogue.REBALANCES)
         self._restored = gauge(catalogue.RESTORED)
         self._restore_remaining = gauge(catalogue.RESTORE_REMAINING)
         self._table_keys = gauge(catalogue.TABLE_KEYS)
+        self._store_size = gauge(catalogue.STORE_SIZE)
         self._policy = self._all.of(catalogue.POLICY_INFO, Info)
         self._all.of(catalogue.BUILD_INFO, Info).set(version, platform.python_version())
+        for since_now in (self._all.of(catalogue.START_TIME, Gauge), self._lag_age):
+            since_now.set(value=wall_clock())
         self._count_partitions()
         self.registry = CollectorRegistry()
         self.registry.register(self._all)
@@ -157,9 +175,15 @@ class Metrics:
 
     # What the engine observes.
 
+    def inputs(self, partitions: int) -> None:
+        """The inputs have so many partitions."""
+        with self._all.lock:
+            self._input_partitions.set(value=partitions)
+
     def assigned(self, partitions: Iterable[tuple[str, int]]) -> None:
         """The group gave this worker these partitions."""
         with self._all.lock:
+            self._rebalances.add()
             self._assigned = frozenset(number for _, number in partitions)
             self._count_partitions()
 
@@ -200,6 +224,13 @@ class Metrics:
             self._outputs.add(amount=outputs)
             self._changes.add(amount=changes)
 
+    def transaction_ended(self, *, committed: bool, duration_seconds: float) -> None:
+        """A round's transaction was committed or aborted."""
+        with self._all.lock:
+            self._transactions.add("committed" if committed else "aborted")
+            if committed:
+                self._transaction_duration.observe(duration_seconds)
+
     def round_failed(self, *, cause: str, error: BaseException) -> None:  # noqa: ARG002 - the engine's
         """A round was given up: what its agents said is void."""
         self._all.drop()
@@ -224,14 +255,24 @@ class Metrics:
     def lag(self, lags: _Offsets) -> None:
         """Lag was measured, on a thread of its own: a partition may have gone meanwhile."""
         with self._all.lock:
+            self._lag_age.set(value=self._wall_clock())
             for (topic, partition), records in lags.items():
                 if partition in self._assigned:
                     self._lag.set(topic, str(partition), value=records)
 
-    def table_size(self, table: str, partition: int, keys: int) -> None:
-        """A table's partition has so many keys."""
+    def table_size(self, table: str, partition: int, *, keys: int, size_bytes: int | None) -> None:
+        """A table's partition has so many keys, and takes so much on disk."""
         with self._all.lock:
             self._table_keys.set(table, str(partition), value=keys)
+            if size_bytes is not None:
+                self._store_size.set(table, str(partition), value=size_bytes)
+
+    def agenda(self, table: str, partition: int, *, earliest: int | None, due: int) -> None:
+        """When the first key of a table's partition is due (microseconds), and how many are due already."""
+        with self._all.lock:
+            at = math.inf if earliest is None else earliest / 1e6
+            self._oldest_due.set(table, str(partition), value=at)
+            self._due_backlog.set(table, str(partition), value=due)
 
     def stopped(self, exit_code: int, error: BaseException | None) -> None:  # noqa: ARG002 - the engine's
         """The engine has stopped: what was not committed is void."""

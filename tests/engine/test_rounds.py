@@ -182,6 +182,17 @@ class Counting:
         return failures
 
 
+class Telling(Observer):
+    """Keeps what transactions came to."""
+
+    def __init__(self) -> None:
+        self.transactions: list[bool] = []
+
+    def transaction_ended(self, *, committed: bool, duration_seconds: float) -> None:
+        assert duration_seconds >= 0
+        self.transactions.append(committed)
+
+
 class Engine:
     """One worker over a broker."""
 
@@ -191,7 +202,8 @@ class Engine:
         codec = Codec[int](lambda value: b"%d" % value, int)
         self.tables.add(TableSpecification("counts", "changelog", codec, None))
         self.agents = Counting(self.tables)
-        progress, observer = Progress(), Observer()
+        self.progress = progress = Progress()
+        self.observer = observer = Telling()
 
         def restorer_clients() -> Broker:
             return broker
@@ -327,6 +339,7 @@ def test_an_aborted_transaction_runs_again_and_leaves_no_trace(broker: Broker, e
     broker.append("a", "1")
     broker.refusals = [MembershipLostError("ILLEGAL_GENERATION"), MembershipLostError("ILLEGAL_GENERATION")]
     engine.turn(5)
+    assert engine.observer.transactions == [False, False, True]
     assert broker.commits == [["1"]]
     assert engine.count() == 1
 

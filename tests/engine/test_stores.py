@@ -41,6 +41,28 @@ def test_envelopes_keep_value_and_due_time() -> None:
         due_of(b'{"count": 1}')
 
 
+def test_a_store_on_disk_says_what_it_takes(tmp_path: Path) -> None:
+    assert MemoryStore().size_bytes is None
+    store = RocksDBStore(tmp_path / "0", "counts", 0, RocksDBOptions(8 << 20))
+    before = store.size_bytes
+    store.apply([change(b"a", os.urandom(100_000))], 1)
+    assert before is not None
+    assert (store.size_bytes or 0) >= before + 100_000
+    files = sum(file.stat().st_size for file in (tmp_path / "0").iterdir())
+    assert store.size_bytes == files
+    store.close()
+
+
+def test_an_outdated_entry_that_is_seen_again_and_again_is_noted_once(tmp_path: Path) -> None:
+    store = RocksDBStore(tmp_path / "0", "counts", 0, RocksDBOptions(8 << 20))
+    store.apply([change(b"a", b"1", 30)], 1)
+    store.apply([change(b"a", b"1")], 2)
+    for _ in range(5):
+        assert not store.agenda_after(None, 1)
+    assert len(store._outdated) == 1
+    store.close()
+
+
 def test_data_agenda_and_position_change_together(store: PartitionStore) -> None:
     assert store.synced_at is None
     store.apply([change(b"a", b"1", 30), change(b"b", b"2", 10), change(b"c", b"3")], 7)

@@ -55,7 +55,10 @@ def full(metrics: Metrics, commit: Callable[[], None]) -> Metrics:
     metrics.poisoned(FakeRecord("dunning.tick.v1"), ValueError("customer-secret"))
     metrics.ticks_held(3, 2)
     metrics.lag({INPUT: 9})
-    metrics.table_size("customers", 3, 100)
+    metrics.table_size("customers", 3, keys=100, size_bytes=2_000)
+    metrics.agenda("customers", 3, earliest=1, due=4)
+    metrics.inputs(8)
+    metrics.transaction_ended(committed=True, duration_seconds=0.01)
     return metrics
 
 

@@ -198,7 +198,8 @@ def test_revoked_partitions_are_reported_by_others(metrics: Metrics, read: Read,
         metrics.ready(number)
         metrics.partition_moved(number, PartitionFacts(NOW, (1, 1, 1, 1, 1, 1)))
         metrics.ticks_held(number, 1)
-        metrics.table_size("customers", number, 9)
+        metrics.table_size("customers", number, keys=9, size_bytes=1)
+        metrics.agenda("customers", number, earliest=1, due=1)
         metrics.restoring("customers", number, 9, 1)
     metrics.lag({FAILURES: 1, OTHERS: 2})
     commit()
@@ -210,6 +211,9 @@ def test_revoked_partitions_are_reported_by_others(metrics: Metrics, read: Read,
         "clock_delay_seconds",
         "held_ticks",
         "table_keys",
+        "store_bytes",
+        "oldest_due_seconds",
+        "due_backlog",
         "restored_records",
         "restore_remaining_offsets",
     ):
@@ -226,6 +230,48 @@ def test_the_delay_of_a_clock_grows_while_nothing_happens() -> None:
     metrics.ready(0)
     now[0] += 42
     assert b'dunning_clock_delay_seconds{partition="0"} 42.0' in generate_latest(metrics.registry)
+
+
+def test_who_is_due_waits_longer_while_no_tick_decides() -> None:
+    now = [NOW.timestamp()]
+    metrics = Metrics(version="1", wall_clock=lambda: now[0])
+    metrics.agenda("customers", 0, earliest=int((now[0] + 10) * 1e6), due=0)
+    metrics.agenda("customers", 1, earliest=None, due=0)
+
+    def waiting(partition: int) -> float | None:
+        labels = {"table": "customers", "partition": str(partition)}
+        return metrics.registry.get_sample_value("dunning_oldest_due_seconds", labels)
+
+    assert waiting(0) == waiting(1) == 0
+    now[0] += 25
+    assert waiting(0) == 15
+    assert waiting(1) == 0
+
+
+def test_an_answer_of_the_broker_ends_the_age_of_the_lag() -> None:
+    now = [NOW.timestamp()]
+    metrics = Metrics(version="1", wall_clock=lambda: now[0])
+    now[0] += 30
+    assert metrics.registry.get_sample_value("dunning_lag_age_seconds") == 30
+    metrics.lag({})
+    assert metrics.registry.get_sample_value("dunning_lag_age_seconds") == 0
+    assert metrics.registry.get_sample_value("dunning_start_time_seconds") == NOW.timestamp()
+
+
+def test_transactions_are_counted_as_they_end(metrics: Metrics, read: Read) -> None:
+    metrics.transaction_ended(committed=True, duration_seconds=0.012)
+    metrics.transaction_ended(committed=False, duration_seconds=30)
+    assert read("dunning_transactions_total") == {("committed",): 1, ("aborted",): 1}
+    assert read("dunning_transaction_duration_seconds_count") == {(): 1}
+
+
+def test_every_assignment_is_a_rebalance(metrics: Metrics, read: Read) -> None:
+    metrics.inputs(12)
+    metrics.assigned([FAILURES])
+    metrics.revoked([FAILURES])
+    metrics.assigned([FAILURES, OTHERS])
+    assert read("dunning_rebalances_total") == {(): 2}
+    assert read("dunning_input_partitions") == {(): 12}
 
 
 def test_what_may_raise_an_alert_begins_at_zero(metrics: Metrics) -> None:

@@ -29,6 +29,10 @@ class PartitionStore(Protocol):
     def synced_at(self) -> float | None:
         """Epoch seconds when the store last was known to be up to date, or ``None`` if never."""
 
+    @property
+    def size_bytes(self) -> int | None:
+        """What its files take on disk, or ``None`` if it has none."""
+
     def get(self, key: bytes) -> bytes | None:
         """The key's envelope."""
 

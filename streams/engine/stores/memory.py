@@ -34,6 +34,11 @@ class MemoryStore:
         """Never older than the process."""
         return None
 
+    @property
+    def size_bytes(self) -> int | None:
+        """It has no files."""
+        return None
+
     def get(self, key: bytes) -> bytes | None:
         """The key's envelope."""
         return self._data.get(key)

@@ -23,6 +23,7 @@ The time when the store was up to date is not moved by loading, since deletions 
 not seen may vanish from the changelog while it waits.
 """
 
+import os
 import struct
 import threading
 import time
@@ -134,7 +135,7 @@ class RocksDBStore:
         self._options = options
         self._position: int | None = None
         self._synced_at: float | None = None
-        self._outdated: list[bytes] = []
+        self._outdated: set[bytes] = set()
         self._loaded_records = 0
         self._loaded_bytes = 0
         self._loading = False
@@ -151,6 +152,11 @@ class RocksDBStore:
     def synced_at(self) -> float | None:
         """Epoch seconds of the last write or of the close."""
         return self._synced_at
+
+    @property
+    def size_bytes(self) -> int | None:
+        """What its files take on disk, the write-ahead log included."""
+        return self._attempt(self._measure)
 
     def get(self, key: bytes) -> bytes | None:
         """The key's envelope."""
@@ -213,6 +219,14 @@ class RocksDBStore:
     def __len__(self) -> int:
         estimate = self._attempt(lambda: self._database.property_int_value("rocksdb.estimate-num-keys"))
         return max(0, int(estimate or 0) - 1)  # without the position
+
+    def _measure(self) -> int:
+        size = 0
+        with os.scandir(self._directory) as files:
+            for file in files:
+                with suppress(FileNotFoundError):  # a compaction removed it meanwhile
+                    size += file.stat().st_size
+        return size
 
     def _batch(self, changes: Iterable[tuple[bytes, bytes | None]]) -> WriteBatch:
         batch = WriteBatch(raw_mode=True)
@@ -290,7 +304,7 @@ class RocksDBStore:
             if envelope is not None and due_of(envelope) == entry.due:
                 found.append(entry)
             else:
-                self._outdated.append(raw)
+                self._outdated.add(raw)
         return found
 
     def _attempt(self, action: Callable[[], T]) -> T:

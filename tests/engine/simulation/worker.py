@@ -60,6 +60,11 @@ class DurableStore:
         return self._memory.position
 
     @property
+    def size_bytes(self) -> int | None:
+        """Of no interest here."""
+        return None
+
+    @property
     def synced_at(self) -> float | None:
         """Always the same moment; the wall clock decides whether that is long ago."""
         return 0.0 if self._written else None
