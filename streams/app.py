@@ -10,12 +10,13 @@ from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
-from streams.engine import App, Observer, Progress, create_app, run_worker
+from streams.engine import App, Observer, create_app, run_worker
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.topics import DEAD_LETTERS, TICKS
 from streams.messages.validation import Limits
-from streams.ops.endpoint import Endpoint, Health
+from streams.ops.endpoint import Endpoint
+from streams.ops.health import HealthChecks
 from streams.ops.metrics import Metrics
 from streams.policy import LoadedPolicy, load
 from streams.settings import Settings
@@ -91,34 +92,14 @@ def work(settings: Settings) -> int:
         return run_worker(app)
     with Endpoint(
         metrics.registry,
-        live=lambda: _live(app.progress, settings.stuck_after_seconds),
-        ready=lambda: _ready(app.progress),
+        HealthChecks(
+            app.progress,
+            stuck_after_seconds=settings.stuck_after_seconds,
+            # Without a heartbeat for so long the session is over; the question is asked between two looks.
+            cut_off_after_seconds=settings.session_timeout_seconds + app.settings.lag_interval_seconds,
+        ),
         host=settings.metrics_host,
         port=settings.metrics_port,
     ) as endpoint:
         logger.info("metrics and health at %s", endpoint.url)
         return run_worker(app)
-
-
-def _live(progress: Progress, stuck_after_seconds: float) -> Health:
-    """Whether something has moved lately, or there was nothing to do: progress, not existence."""
-    age = progress.age_seconds
-    return Health(
-        age < stuck_after_seconds, {"seconds_since_progress": round(age, 1), "stopping": progress.stopping}
-    )
-
-
-def _ready(progress: Progress) -> Health:
-    """Whether every partition that this worker holds is restored and being processed."""
-    good = progress.joined and progress.assigned == progress.ready and not progress.stopping
-    return Health(
-        good,
-        {
-            "joined": progress.joined,
-            "assigned": sorted(progress.assigned),
-            "ready": sorted(progress.ready),
-            "rounds": progress.rounds,
-            "records": progress.records,
-            "stopping": progress.stopping,
-        },
-    )

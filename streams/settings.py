@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     """How long a poll that found something waits for more: latency against throughput."""
     stuck_after_seconds: Annotated[float, Field(ge=1)] = 120.0
     """No progress though there is lag, for so long: the process ends."""
+    stop_seconds: Annotated[float, Field(ge=1, le=3600)] = 25.0
+    """A worker told to stop that has not ended by then is ended; less than its supervisor's grace period."""
     changelog_replication: Annotated[int, Field(ge=1, le=10)] = 1
     """Replication factor of the changelog topics that a worker creates; 3 in production."""
     metrics_host: str = "127.0.0.1"
@@ -186,6 +188,7 @@ class Settings(BaseSettings):
             max_attempts=self.max_attempts,
             gather_seconds=self.gather_seconds,
             stuck_after_seconds=self.stuck_after_seconds,
+            stop_seconds=self.stop_seconds,
             changelog_replication=self.changelog_replication,
             tick_topic=self.topic(tick_topic),
             tick_interval_seconds=self.tick_interval_seconds if self.ticks == "worker" else None,

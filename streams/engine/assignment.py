@@ -111,6 +111,7 @@ class Assignment:
         self._assigned = assigned or frozenset()
         numbers = frozenset(each.partition for each in self._assigned)
         self._progress.assigned, self._progress.ready = numbers, frozenset()
+        self._progress.rebalancing = assigned is None
         self._progress.mark()
         if assigned is None:
             return
@@ -119,6 +120,7 @@ class Assignment:
         for number in set(self._tables.held) - numbers:
             self._tables.close(number)
         self._observer.assigned(assigned)
+        self._progress.started = self._progress.started or not numbers
         if numbers:
             self._preparing = asyncio.create_task(self._prepare(numbers), name="restore")
 
@@ -145,6 +147,7 @@ class Assignment:
             self.committed.update(starts)
             self.ready.add(number)
             self._progress.ready = frozenset(self.ready)
+            self._progress.started = self._progress.started or self._progress.settled
             self._progress.mark()
             self._observer.ready(number)
 

@@ -45,7 +45,7 @@ class ExitCode(IntEnum):
     MISSING_CHANGELOG = 82
     """A changelog is gone or was made anew although the group has committed offsets."""
     STUCK = 83
-    """An agent did not let go of its records, or nothing moved although there was lag."""
+    """An agent kept its records, nothing moved although there was lag, or a stop took too long."""
     STORE = 84
     """The local store failed, for example because its disk is full."""
     FORCED = 130

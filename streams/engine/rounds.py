@@ -179,10 +179,15 @@ class Rounds:
         tasks = await self._intake.take(poll)
         if tasks:
             self._pending.append(tasks)
-        elif not self._pending and not self._flight and not self._intake.holds_ticks and not poll.records:
+        elif self._is_idle and not poll.records:
             self._progress.mark()
         if self._pending:
             await self._run(self._pending[0])
+
+    @property
+    def _is_idle(self) -> bool:
+        in_hand = self._pending or self._flight or self._intake.holds_ticks
+        return self._progress.settled and not in_hand
 
     async def finish(self) -> None:
         """Wait for the last commit. One that fails is as if it had not been begun.

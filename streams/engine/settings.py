@@ -61,6 +61,9 @@ class EngineSettings:
             how long others wait for a worker that died in the middle of a commit.
         request_timeout_seconds: for calls to the broker outside of transactions.
         stuck_after_seconds: no progress though there is lag, for so long: the process ends.
+        stop_seconds: a worker that was told to stop finishes its round and leaves; one that has not ended
+            after so long is ended, which is safe. To be less than the grace period of whoever supervises it
+            (Kubernetes: 30 s unless told, systemd: 90 s).
         lag_interval_seconds: how often lag is measured.
         cached_values: decoded values kept per partition and table.
         rocksdb_cache_bytes: block cache shared by all of the worker's stores.
@@ -92,6 +95,7 @@ class EngineSettings:
     transaction_timeout_seconds: float = 30.0
     request_timeout_seconds: float = 30.0
     stuck_after_seconds: float = 120.0
+    stop_seconds: float = 25.0
     lag_interval_seconds: float = 5.0
     cached_values: int = 10_000
     rocksdb_cache_bytes: int = 128 << 20
@@ -140,6 +144,7 @@ class EngineSettings:
             ("transaction_timeout_seconds", self.transaction_timeout_seconds, 1, 900),
             ("request_timeout_seconds", self.request_timeout_seconds, 1, 600),
             ("stuck_after_seconds", self.stuck_after_seconds, 1, 86_400),
+            ("stop_seconds", self.stop_seconds, 1, 3600),
             ("lag_interval_seconds", self.lag_interval_seconds, 0.1, 3600),
             ("cached_values", self.cached_values, 1, 100_000_000),
             ("rocksdb_cache_bytes", self.rocksdb_cache_bytes, 1 << 20, 1 << 40),

@@ -98,7 +98,12 @@ class Watchdog:
         return True
 
     def _measure(self, cluster: Cluster) -> None:
-        ends = cluster.end_offsets(dict(self._assignment.committed), committed=True)
+        committed = dict(self._assignment.committed)
+        # With nothing to ask about, ask for the topics: it is the answer that shows Kafka to be there.
+        if not committed:
+            cluster.partition_counts(())
+        ends = cluster.end_offsets(committed, committed=True)
+        self._progress.answered_at = time.monotonic()
         lags = self._assignment.lags(ends)
         self._progress.lags = lags
         self._observer.lag(lags)

@@ -17,9 +17,6 @@ __all__ = ["run_worker"]
 
 logger = logging.getLogger(__name__)
 
-# A round and a commit fit in; a process that hangs longer is ended, which is safe at any moment.
-_STOP_SECONDS = 30.0
-
 # A round makes some ten thousand objects and drops them, hardly any in a cycle. Python's own threshold looks
 # for cycles after every 700 that are left: a fifth of a busy worker's time, measured. After 50,000 it looks
 # once in several rounds, and what is garbage in between is a few megabytes.
@@ -31,7 +28,8 @@ def run_worker(app: App, *, web: bool = False) -> int:
 
     SIGTERM and SIGINT finish the round in hand, commit it, and leave; a second signal ends the process at
     once, which loses and repeats nothing, since the open transaction is aborted. A fatal error is one line on
-    stderr. A process that hangs while it stops is ended after half a minute with the code it was to end with.
+    stderr. A process that hangs while it stops is ended after ``stop_seconds``, with the code of the error it
+    was to end with, else with that of being stuck.
 
     A static member does not leave the group when it stops: its partitions wait for it until the session times
     out, so that a restart costs no rebalance. With ``static_membership=False`` they go to others at once.
@@ -110,11 +108,13 @@ class _Worker:
 
     @contextmanager
     def _last_resort(self) -> Iterator[None]:
+        seconds = self._app.settings.stop_seconds
+
         def end() -> None:
-            sys.stderr.write(f"the worker did not stop within {_STOP_SECONDS:.0f} s and is ended\n")
+            sys.stderr.write(f"the worker did not stop within {seconds:g} s and is ended\n")
             _exit(self._code or ExitCode.STUCK)
 
-        timer = threading.Timer(_STOP_SECONDS, end)
+        timer = threading.Timer(seconds, end)
         timer.daemon = True
         timer.start()
         try:

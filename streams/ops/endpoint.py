@@ -1,4 +1,4 @@
-"""The HTTP endpoint that Prometheus and a supervisor ask: `/metrics`, `/live` and `/ready`.
+"""The HTTP endpoint that Prometheus and a supervisor ask: `/metrics`, `/live`, `/ready` and `/startup`.
 
 It tells nothing about a customer, and needs no token; it listens on the loopback address unless told
 otherwise. It runs on threads of its own, so it answers while the event loop is busy or hangs.
@@ -14,13 +14,15 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-__all__ = ["Endpoint", "EndpointError", "Health"]
+from streams.ops.health import Health
+
+__all__ = ["Checks", "Endpoint", "EndpointError"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +48,17 @@ class EndpointError(OSError):
         self.port = port
 
 
-class Health(NamedTuple):
-    """The answer to a health check.
+class Checks(Protocol):
+    """What answers the health checks; `HealthChecks` does."""
 
-    Attributes:
-        good: 200 if so, else 503.
-        facts: what the answer rests on, for the person who looks; JSON values.
-    """
+    def live(self) -> Health:
+        """Whether the worker makes progress; a supervisor restarts it if not."""
 
-    good: bool
-    facts: Mapping[str, Any] = {}
+    def ready(self) -> Health:
+        """Whether the worker does its work: assigned and restored."""
+
+    def startup(self) -> Health:
+        """Whether it was ready once."""
 
 
 class Endpoint:
@@ -63,8 +66,7 @@ class Endpoint:
 
     Args:
         registry: what `/metrics` shows.
-        live: whether the worker makes progress; a supervisor restarts it if not. Called on other threads.
-        ready: whether the worker does its work: assigned and restored. Called on other threads.
+        checks: the answers to `/live`, `/ready` and `/startup`, asked for on other threads.
         host: the address to listen on.
         port: the port; 0 for any that is free.
 
@@ -79,14 +81,14 @@ class Endpoint:
     def __init__(
         self,
         registry: CollectorRegistry,
+        checks: Checks,
         *,
-        live: Callable[[], Health],
-        ready: Callable[[], Health],
         host: str = "127.0.0.1",
         port: int = 9464,
     ) -> None:
         self.host = host
-        self._server = _listen(host, port, registry, {"/live": live, "/ready": ready})
+        answers = {"/live": checks.live, "/ready": checks.ready, "/startup": checks.startup}
+        self._server = _listen(host, port, registry, answers)
         self.port: int = self._server.server_address[1]
         # The poll interval is the longest that `stop` has to wait.
         self._thread = threading.Thread(

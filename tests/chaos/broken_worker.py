@@ -5,6 +5,7 @@ Production code has no such switch; this replaces methods of the engine before i
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
@@ -112,6 +113,18 @@ def stall(number: int) -> None:
     _replace(LibrdkafkaConsumer, poll=stalled, poll_ready=_never_ready)
 
 
+def slow_commits(seconds: int) -> None:
+    """Every commit takes so long, as with a broker that can hardly keep up; it says so in the log."""
+    commit = LibrdkafkaProducer.commit
+
+    def slow(self: LibrdkafkaProducer, *arguments: Any) -> Any:
+        sys.stderr.write("a slow commit begins\n")
+        time.sleep(seconds)
+        return commit(self, *arguments)
+
+    _replace(LibrdkafkaProducer, commit=slow)
+
+
 def _never_ready(_consumer: LibrdkafkaConsumer, _max_records: int) -> None:
     """All comes by way of `poll`."""
 
@@ -163,6 +176,7 @@ MOMENTS: Mapping[str, Callable[[int], None]] = {
         during_rebalance,
         slow_restore,
         stall,
+        slow_commits,
         late_payments,
         ticks_at_once,
     )

@@ -20,10 +20,16 @@ class Checks:
         self.good = True
         self.broken = False
 
-    def __call__(self) -> Health:
+    def live(self) -> Health:
+        return Health(good=True)
+
+    def ready(self) -> Health:
         if self.broken:
             raise RuntimeError("no answer")
         return Health(self.good, {"restoring": 3})
+
+    def startup(self) -> Health:
+        return Health(good=False)
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def checks() -> Checks:
 
 @pytest.fixture
 def endpoint(metrics: Metrics, checks: Checks) -> Iterator[Endpoint]:
-    with Endpoint(metrics.registry, live=lambda: Health(good=True), ready=checks, port=0) as endpoint:
+    with Endpoint(metrics.registry, checks, port=0) as endpoint:
         yield endpoint
 
 
@@ -76,6 +82,7 @@ def test_health_is_answered_with_its_facts(endpoint: Endpoint, checks: Checks) -
     status, _, body = get(endpoint.url + "/ready")
     assert status == 503
     assert json.loads(body) == {"status": "bad", "restoring": 3}
+    assert get(endpoint.url + "/startup")[0] == 503
 
 
 def test_a_check_that_fails_says_so(
@@ -91,7 +98,7 @@ def test_a_check_that_fails_says_so(
 def test_anything_else_is_not_found(endpoint: Endpoint) -> None:
     status, _, body = get(endpoint.url + "/table/customers")
     assert status == 404
-    assert body == "there is /metrics, /live, /ready\n"
+    assert body == "there is /metrics, /live, /ready, /startup\n"
     assert get(endpoint.url + "/metrics/")[0] == 404
 
 
@@ -108,40 +115,34 @@ def test_a_client_that_says_nothing_holds_up_nobody(endpoint: Endpoint) -> None:
 
 
 def test_a_port_in_use_is_named(endpoint: Endpoint, metrics: Metrics) -> None:
-    healthy = Health(good=True)
     with pytest.raises(EndpointError, match=rf"at 127.0.0.1:{endpoint.port}: .*in use; .*another") as caught:
-        Endpoint(metrics.registry, live=lambda: healthy, ready=lambda: healthy, port=endpoint.port)
+        Endpoint(metrics.registry, Checks(), port=endpoint.port)
     assert (caught.value.host, caught.value.port) == ("127.0.0.1", endpoint.port)
     assert get(endpoint.url + "/live")[0] == 200
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("host.invalid", 0), ("192.0.2.1", 0)])
 def test_an_address_that_cannot_be_had_is_named(metrics: Metrics, host: str, port: int) -> None:
-    healthy = Health(good=True)
     with pytest.raises(EndpointError, match=f"metrics cannot be served at {host}:{port}: "):
-        Endpoint(metrics.registry, live=lambda: healthy, ready=lambda: healthy, host=host, port=port)
+        Endpoint(metrics.registry, Checks(), host=host, port=port)
 
 
 def test_stopping_frees_the_port_and_leaves_no_thread(metrics: Metrics) -> None:
-    healthy = Health(good=True)
     before = threading.active_count()
-    endpoint = Endpoint(metrics.registry, live=lambda: healthy, ready=lambda: healthy, port=0)
+    endpoint = Endpoint(metrics.registry, Checks(), port=0)
     assert get(endpoint.url + "/live")[0] == 200
     endpoint.stop()
     endpoint.stop()
     assert threading.active_count() == before
     with pytest.raises(urllib.error.URLError):
         get(endpoint.url + "/live")
-    with Endpoint(
-        metrics.registry, live=lambda: healthy, ready=lambda: healthy, port=endpoint.port
-    ) as another:
+    with Endpoint(metrics.registry, Checks(), port=endpoint.port) as another:
         assert another.port == endpoint.port
 
 
 def test_it_listens_on_ipv6_too(metrics: Metrics) -> None:
-    healthy = Health(good=True)
     try:
-        endpoint = Endpoint(metrics.registry, live=lambda: healthy, ready=lambda: healthy, host="::1", port=0)
+        endpoint = Endpoint(metrics.registry, Checks(), host="::1", port=0)
     except EndpointError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with endpoint:
