@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streams.cli import reference as commands
 from streams.messages import reference as messages
+from streams.ops import dashboards
 from streams.ops import reference as metrics
 from streams.policy import compliance_reference as compliance
 from streams.policy import reference as policy
@@ -18,6 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/messages.md": messages.render,
     "docs/metrics.md": metrics.render,
     "docs/policy.md": policy.render,
+    **dashboards.PAGES,
     "policies/policy.schema.json": schema.render,
 }
 """Each generated file and what makes it."""
@@ -38,6 +40,7 @@ def write(root: Path = _ROOT) -> list[str]:
     """Write the files that are stale; returns their names."""
     names = stale(root)
     for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(PAGES[name](), encoding="utf-8")
     return names
 

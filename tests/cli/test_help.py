@@ -40,8 +40,6 @@ def test_the_version() -> None:
 
 
 def test_stale_pages_are_named_and_written(tmp_path: Path) -> None:
-    for name in docs.PAGES:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
     assert docs.stale(tmp_path) == list(docs.PAGES)
     assert docs.write(tmp_path) == list(docs.PAGES)
     assert docs.stale(tmp_path) == []
