@@ -43,6 +43,8 @@ _HEARD = {
 """What is heard of a renewal by which event; by any other, that nothing was heard in time."""
 
 _EVER = datetime.min.replace(tzinfo=UTC)
+_NOBODY = CustomerState(customer_id="", clock=_EVER)
+"""What was kept of somebody of whom nothing was kept."""
 
 _TIMES = {
     Measure.PAID_LAST: (Measure.MINUTES_LAST, Measure.DAY_LAST),
@@ -72,16 +74,18 @@ def outcomes(
     after = decision.state
     if after is before:
         return ()
+    if before is None:
+        before = _NOBODY
     found: list[Tally] = []
     if decision.commands:
         found += _commands(before, decision)
     if isinstance(event, Feedback):
         found += _feedback(before, event, policy)
-    elif isinstance(event, PaymentRecovered) and before is not None:
+    elif isinstance(event, PaymentRecovered):
         found += _payment(before, decision, event, policy)
-    if before is None or before.cases is not after.cases:
+    if _owe_otherwise(before, after):
         found += _cases(before, after, event)
-    if before is None or before.plans is not after.plans or before.due_renewals is not after.due_renewals:
+    if before.plans is not after.plans or before.due_renewals is not after.due_renewals:
         found += _plans(before, decision, event, policy)
     return tuple(found)
 
@@ -113,7 +117,7 @@ def _of_plan(kind: PlanKind, arms: tuple[str, ...], state: CustomerState, policy
     return Group(_ABOUT[kind], segment=state.segment, locale=state.locale(policy), arms=arms)
 
 
-def _commands(before: CustomerState | None, decision: Decision) -> Iterator[Tally]:
+def _commands(before: CustomerState, decision: Decision) -> Iterator[Tally]:
     after = decision.state
     for command in decision.commands:
         case = None if command.case_id is None else _case(before, after, command.case_id)
@@ -138,15 +142,13 @@ def _commands(before: CustomerState | None, decision: Decision) -> Iterator[Tall
             yield Tally(group, Measure.SENT_HOURS, (command.send_after - case.anchor) // _HOUR)
 
 
-def _case(before: CustomerState | None, after: CustomerState, case_id: str) -> Case | None:
+def _case(before: CustomerState, after: CustomerState, case_id: str) -> Case | None:
     """The case, in which state it may be: one that has just closed is in the one before only."""
-    case = after.case(case_id)
-    return before.case(case_id) if case is None and before is not None else case
+    return after.case(case_id) or before.case(case_id)
 
 
-def _feedback(before: CustomerState | None, event: Feedback, policy: Policy) -> Iterator[Tally]:
-    contacts = () if before is None else before.contacts
-    contact = next((each for each in contacts if each.command_id == event.command_id), None)
+def _feedback(before: CustomerState, event: Feedback, policy: Policy) -> Iterator[Tally]:
+    contact = next((each for each in before.contacts if each.command_id == event.command_id), None)
     if contact is None:
         yield Tally(Group(About.UNKNOWN, channel=event.channel), Measure.UNMATCHED)
         return
@@ -160,6 +162,8 @@ def _payment(
 ) -> Iterator[Tally]:
     paid = payment(before, decision.state, event)
     if paid is None:
+        if not before.plans and not before.due_renewals:
+            return
         if (plan_id := _renewed(before, decision, event, policy)) is not None:
             contacts = (contact for contact in before.contacts if contact.plan_id == plan_id)
             yield from _credit(credit(contacts, _EVER, event.occurred_at), event)
@@ -192,19 +196,29 @@ def _days(took: timedelta) -> int:
     return min(max(0, took // _DAY), LAST_DAY)
 
 
-def _cases(before: CustomerState | None, after: CustomerState, event: Input) -> Iterator[Tally]:
+def _owe_otherwise(before: CustomerState, after: CustomerState) -> bool:
+    """Whether cases or their invoices have changed: at most decisions they have not."""
+    known = before.cases
+    return known is not after.cases and (
+        len(known) != len(after.cases)
+        or any(
+            case.invoices is not earlier.invoices for case, earlier in zip(after.cases, known, strict=True)
+        )
+    )
+
+
+def _cases(before: CustomerState, after: CustomerState, event: Input) -> Iterator[Tally]:
     """What entered and what left: invoices, and cases with them."""
-    known = {} if before is None else {case.case_id: case for case in before.cases}
-    owed = {} if before is None else _invoices(before)
-    owed_now = _invoices(after)
+    known = {case.case_id: case for case in before.cases}
+    owed, owed_now = _invoices(before), _invoices(after)
     for case in after.cases:
         if case.case_id not in known:
             yield Tally(_of_case(case), Measure.CASES)
     for invoice_id, (case, invoice) in owed_now.items():
         if invoice_id not in owed:
-            yield Tally(_of_case(case), Measure.FAILED)
-            amount = detailed(Measure.FAILED_AMOUNT, invoice.currency)
-            yield Tally(_of_case(case), amount, invoice.amount_minor)
+            group = _of_case(case)
+            yield Tally(group, Measure.FAILED)
+            yield Tally(group, detailed(Measure.FAILED_AMOUNT, invoice.currency), invoice.amount_minor)
     for invoice_id, (case, _) in owed.items():
         if invoice_id not in owed_now:
             yield Tally(_of_case(case), detailed(Measure.SETTLED, _ending(event)))
@@ -230,9 +244,9 @@ def _ending(event: Input) -> str:
             return OTHER
 
 
-def _plans(before: CustomerState | None, decision: Decision, event: Input, policy: Policy) -> Iterator[Tally]:
+def _plans(before: CustomerState, decision: Decision, event: Input, policy: Policy) -> Iterator[Tally]:
     after = decision.state
-    known = {} if before is None else {plan.plan_id: plan for plan in before.plans}
+    known = {plan.plan_id: plan for plan in before.plans}
     due_now = {due.plan_id for due in after.due_renewals}
     for plan in after.plans:
         if plan.plan_id not in known:
@@ -242,7 +256,7 @@ def _plans(before: CustomerState | None, decision: Decision, event: Input, polic
             plan = known[reason.plan_id]
             group = _of_plan(plan.kind, plan.arms, after, policy)
             yield from _ended(group, reason.reason, reminded=plan.sent > 0)
-    for due in () if before is None else before.due_renewals:
+    for due in before.due_renewals:
         if due.plan_id not in due_now:
             over = due.is_over(decision.clock, policy.renewals.heard_of_within)
             heard = ReasonCode.PLAN_ENDED if over else _HEARD.get(type(event), ReasonCode.PLAN_ENDED)
