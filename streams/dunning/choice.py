@@ -75,7 +75,13 @@ def reach(turn: Turn, wanted: tuple[Channel, ...], case_id: str | None = None) -
 
 
 def _substitute(turn: Turn, live: tuple[Channel, ...], case_id: str | None) -> Channel:
-    used = {contact.channel for contact in turn.state.contacts if case_id in contact.case_ids}
+    # What goes out at this very moment for another case is a channel to join, not one to avoid.
+    now = {command.command_id for command in turn.commands}
+    used = {
+        contact.channel
+        for contact in turn.state.contacts
+        if case_id in contact.case_ids and contact.command_id not in now
+    }
     gentle = [channel for channel in live if channel not in _PRESSING]
     return next((channel for channel in gentle if channel not in used), live[0])
 

@@ -114,8 +114,26 @@ def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel
     One that goes out at this very moment lists all that is owed: the step is through. Of an earlier one the
     customer has learnt less than there is to say now: the step waits for the next day.
     """
-    today = local_day(turn.clock, turn.zone)
-    standing = next(
+    standing = _spoken_of(turn, debt, channel, turn.clock)
+    if standing is None:
+        return False
+    now = any(command.command_id == standing.command_id for command in turn.commands)
+    weightier = candidate.priority is Priority.FINAL_NOTICE and standing.priority is not Priority.FINAL_NOTICE
+    if now and not weightier:
+        _through(turn, candidate, ReasonCode.CONSOLIDATED, channel=channel, command_id=standing.command_id)
+        if candidate.priority is Priority.FINAL_NOTICE:
+            _join_final_notice(turn, candidate, standing)
+    else:
+        tomorrow = local_day(turn.clock, turn.zone) + timedelta(days=1)
+        until = contact_time(tomorrow, turn.zone, candidate.contact_hour)
+        _defer(turn, candidate, ReasonCode.CONSOLIDATED, until, channel)
+    return True
+
+
+def _spoken_of(turn: Turn, debt: Debt, channel: Channel, moment: datetime) -> Contact | None:
+    """The message about a debt in this currency that the channel carries on the local day of the moment."""
+    today = local_day(moment, turn.zone)
+    return next(
         (
             contact
             for contact in turn.state.contacts
@@ -127,18 +145,6 @@ def _consolidated(turn: Turn, candidate: Candidate, debt: Debt, channel: Channel
         ),
         None,
     )
-    if standing is None:
-        return False
-    now = any(command.command_id == standing.command_id for command in turn.commands)
-    weightier = candidate.priority is Priority.FINAL_NOTICE and standing.priority is not Priority.FINAL_NOTICE
-    if now and not weightier:
-        _through(turn, candidate, ReasonCode.CONSOLIDATED, channel=channel, command_id=standing.command_id)
-        if candidate.priority is Priority.FINAL_NOTICE:
-            _join_final_notice(turn, candidate, standing)
-    else:
-        tomorrow = contact_time(today + timedelta(days=1), turn.zone, candidate.contact_hour)
-        _defer(turn, candidate, ReasonCode.CONSOLIDATED, tomorrow, channel)
-    return True
 
 
 def _join_final_notice(turn: Turn, candidate: Candidate, standing: Contact) -> None:
@@ -266,11 +272,19 @@ def _send(
     """Send a message by its channels, and be through with its step."""
     command_ids: list[str] = []
     plan = None if candidate.plan_id is None else turn.state.plan(candidate.plan_id)
-    for channel in channels:
+    for place, channel in enumerate(channels):
         # The first is open now; a further one may have to wait, and a plan may be over by then.
         opening = window_opening(channel, turn.clock, turn.zone, turn.state.profile, turn.policy)
         if plan is not None and opening >= plan.ends_at:
             _say_suppressed(turn, candidate, ReasonCode.TOO_LATE, channel=channel)
+            continue
+        # What the first channel may carry is settled; a further one carries a debt once a day as well.
+        standing = None if debt is None or place == 0 else _spoken_of(turn, debt, channel, opening)
+        if standing is not None:
+            told = ReasonCode.CONSOLIDATED
+            _say_suppressed(turn, candidate, told, channel=channel, command_id=standing.command_id)
+            if standing.priority is Priority.FINAL_NOTICE and candidate.case_id in standing.case_ids:
+                command_ids.append(standing.command_id)
             continue
         if case is not None and debt is not None:
             notice = _debt_notice(turn, candidate, case, debt, channel)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Card, Channel, FeedbackKind
+from streams.dunning.policy import Campaign
 from tests.dunning.customer import Customer, care, local, utc
 
 DAY = timedelta(days=1)
@@ -195,3 +196,44 @@ def test_a_message_today_by_another_channel_is_another_matter_than_the_budget() 
 
     tenth = [command for command in customer.sent if command.decided_at >= local("2026-01-10 00:00")]
     assert [command.channel for command in tenth] == [Channel.SMS, Channel.EMAIL]
+
+
+def test_a_notice_that_bounced_for_two_cases_goes_once_by_each_channel(customer: Customer) -> None:
+    written = [channel for channel in Channel if channel is not Channel.LETTER]
+    customer.profile(utc("2025-12-02 00:00"), channels=written)
+    customer.failed(D0, "inv-a", subscription="sub-a")
+    customer.failed(D0, "inv-b", subscription="sub-b")
+    bounced_at = local("2026-02-27 12:00")
+    customer.until(bounced_at - HOUR)
+    customer.profile(bounced_at - HOUR, channels=[*written, Channel.LETTER])
+    customer.feedback(bounced_at, FeedbackKind.BOUNCED_HARD)
+    customer.until(bounced_at + HOUR)
+
+    again = [command for command in customer.sent if command.decided_at >= bounced_at]
+    assert [command.channel for command in again] == [Channel.IN_APP, Channel.LETTER]
+    (joined,) = customer.said(Outcome.SUPPRESSED, ReasonCode.CONSOLIDATED, step="d53_final_notice")[1:]
+    assert joined.command_id == again[0].command_id
+    customer.until(local("2026-03-20 00:00"))
+    assert sorted(str(subscription) for _, subscription, _ in customer.deeds) == ["sub-a", "sub-b"]
+
+
+def test_a_further_channel_carries_a_debt_once_a_day_as_well() -> None:
+    first, third, *later = care().policy.campaigns["standard"].ladder
+    ladder = (
+        replace(first, channels=(Channel.EMAIL, Channel.LETTER)),
+        replace(third, channels=(Channel.IN_APP, Channel.LETTER)),
+        *later,
+    )
+    customer = Customer(replace(care().policy, campaigns={"standard": Campaign(ladder=ladder)}))
+    customer.profile(utc("2025-12-01 00:00"))
+    customer.failed(D0, "inv-a", subscription="sub-a")
+    customer.failed(D0 + 3 * DAY, "inv-b", subscription="sub-b")
+
+    third_day = [command for command in customer.sent if command.decided_at >= local("2026-01-08 00:00")]
+    assert [(command.step_id, command.channel) for command in third_day] == [
+        ("d3_email", Channel.IN_APP),
+        ("d3_email", Channel.LETTER),
+        ("d0_email", Channel.EMAIL),
+    ]
+    (left_out,) = customer.said(Outcome.SUPPRESSED, ReasonCode.CONSOLIDATED)
+    assert (left_out.channel, left_out.command_id) == (Channel.LETTER, third_day[1].command_id)
