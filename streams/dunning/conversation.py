@@ -62,8 +62,8 @@ def hand_over_replies(turn: Turn) -> None:
         until = reply_hold_end(case, turn.policy)
         if until is None or until > turn.clock or case.dormant or case.conversation is None:
             continue
-        # A reply that came in between is the same person's to read.
-        over = max(until, case.conversation.last_reply_at or until)
+        # What was written up to now is the same person's to read, whenever it is heard of.
+        over = max(turn.clock, case.conversation.last_reply_at or until)
         left = _end_hold(turn, case, replace(case.conversation, dealt_with_at=over), until)
         if turn.state.exempt:
             turn.say(Outcome.SUPPRESSED, ReasonCode.EXEMPT, case_id=case.case_id)

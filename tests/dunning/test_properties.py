@@ -147,7 +147,7 @@ class Talk:
 
     def time_passes(self, clock: datetime) -> None:
         if self.first is not None and self.last is not None and self.first + 7 * DAY <= clock:
-            self.dealt_with(max(self.first + 7 * DAY, self.last))
+            self.dealt_with(max(clock, self.last))
 
 
 class Log:

@@ -121,6 +121,19 @@ def test_writing_after_the_review_holds_once_more(customer: Customer) -> None:
     assert len({each.command_id for each in customer.actions}) == 2
 
 
+def test_a_reply_written_before_the_review_and_heard_of_after_it_is_not_looked_at_twice(
+    customer: Customer,
+) -> None:
+    replied(customer)
+    back = HANDED_OVER + 10 * DAY
+    customer.down(REPLY + HOUR, back)
+    customer.until(back)
+    customer.feedback(HANDED_OVER + DAY, FeedbackKind.REPLIED, arrives=back + HOUR)
+    customer.until(back + 3 * DAY)
+
+    assert customer.deeds == [("review", "sub-1", back)]
+
+
 def test_a_reply_heard_of_after_its_answer_holds_nothing(customer: Customer) -> None:
     customer.feedback(REPLY + HOUR, FeedbackKind.ANSWERED)
     customer.feedback(REPLY, FeedbackKind.REPLIED, arrives=REPLY + 2 * HOUR)
