@@ -60,7 +60,7 @@ def local_day(moment: datetime, zone: tzinfo) -> date:
     return moment.astimezone(zone).date()
 
 
-def _region(profile: Profile) -> str | None:
+def region_of(profile: Profile) -> str | None:
     """The region without its country: profiles say `FL` or, as ISO 3166-2 does, `US-FL`."""
     return None if profile.region is None else profile.region.removeprefix(f"{profile.country}-")
 
@@ -71,7 +71,7 @@ def _hours(window: Window, profile: Profile | None) -> tuple[time, time]:
     if profile is not None:
         # A country's exception first, then its region's over it.
         for exception in sorted(window.exceptions, key=lambda each: each.region is not None):
-            if exception.country == profile.country and exception.region in {None, _region(profile)}:
+            if exception.country == profile.country and exception.region in {None, region_of(profile)}:
                 opens, closes = exception.opens or opens, exception.closes or closes
     return _time(opens), _time(closes)
 

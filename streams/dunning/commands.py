@@ -217,6 +217,8 @@ class ReasonCode(StrEnum):
     RETRY_FORBIDDEN = "retry_forbidden"
     STATE_DROPPED = "state_dropped"
     EXPOSED = "exposed"
+    # Outside the budget, for a network or a law asks for it by today.
+    REQUIRED_REMINDER = "required_reminder"
 
 
 class Missing(StrEnum):

@@ -18,6 +18,7 @@ from streams.dunning.ladder import responded_since_anchor
 from streams.dunning.notices import Debt, Notice, debt_lines, debt_of, debt_variables, send
 from streams.dunning.plans import plan_variables
 from streams.dunning.policy import DeclineClass, Priority
+from streams.dunning.required import required_by
 from streams.dunning.state import Case, Contact, ContactStatus, Deferral, FinalNotice, Plan
 from streams.dunning.suspension import consider_suspensions, renew_final_notices, review
 from streams.dunning.treatment import tone
@@ -92,12 +93,19 @@ def _deliver(turn: Turn, candidate: Candidate) -> None:
         or _consolidated(turn, candidate, debt, channels[0])
     ):
         return
-    if not candidate.unbudgeted:
-        full = budget_opening(turn, channels[0], candidate.contact_hour)
-        if full is not None:
-            _defer(turn, candidate, full[0], full[1], channels[0])
+    full = None if candidate.unbudgeted else budget_opening(turn, channels[0], candidate.contact_hour)
+    if full is None:
+        _send(turn, candidate, case, debt, channels, reason=_why(candidate))
+        return
+    reason, opening = full
+    plan = None if candidate.plan_id is None else state.plan(candidate.plan_id)
+    last = None if plan is None else required_by(turn, plan, candidate.step_id, channels)
+    if last is not None and last < local_day(opening, turn.zone):
+        if last <= local_day(turn.clock, turn.zone):
+            _send(turn, candidate, case, debt, channels, reason=ReasonCode.REQUIRED_REMINDER)
             return
-    _send(turn, candidate, case, debt, channels)
+        opening = contact_time(last, turn.zone, candidate.contact_hour)
+    _defer(turn, candidate, reason, opening, channels[0])
 
 
 def _unreachable(turn: Turn, candidate: Candidate) -> None:
@@ -267,7 +275,13 @@ def _defer(
 
 
 def _send(
-    turn: Turn, candidate: Candidate, case: Case | None, debt: Debt | None, channels: tuple[Channel, ...]
+    turn: Turn,
+    candidate: Candidate,
+    case: Case | None,
+    debt: Debt | None,
+    channels: tuple[Channel, ...],
+    *,
+    reason: ReasonCode,
 ) -> None:
     """Send a message by its channels, and be through with its step."""
     command_ids: list[str] = []
@@ -295,7 +309,7 @@ def _send(
         command_ids.append(command.command_id)
         turn.say(
             Outcome.SENT,
-            _why(candidate),
+            reason,
             case_id=candidate.case_id,
             plan_id=candidate.plan_id,
             step_id=candidate.step_id,

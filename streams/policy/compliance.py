@@ -7,20 +7,18 @@ consent. The rules about retries are a part of the policy (`retries`), for the d
 from datetime import date, timedelta
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-from streams.dunning.compliance_scope import Compliance
+from streams.dunning.compliance_scope import Compliance, Interval, Occasion, ReminderWindow
 from streams.dunning.events import Channel
 from streams.dunning.policy import Reminder
 from streams.dunning.values import LocalTime
 from streams.policy.strict_yaml import parse
 
-Interval = Literal["day", "week", "month", "quarter", "year"]
-ALL_INTERVALS: tuple[Interval, ...] = ("day", "week", "month", "quarter", "year")
-Occasion = Literal["renewal", "trial_end", "price_change"]
+ALL_INTERVALS: tuple[Interval, ...] = get_args(Interval)
 Confidence = Literal["primary", "secondary"]
 
 
@@ -83,6 +81,20 @@ class ComplianceWindow(Rule, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             channels = channels[1:]
         counts = any(channel in self.channels for channel in channels)
         return self.at_least_days <= reminder.days_before and late_enough and counts
+
+    def for_deciding(self) -> ReminderWindow:
+        """What of it a decision looks at."""
+        return ReminderWindow(
+            applies_to=self.applies_to,
+            occasion=self.occasion,
+            at_least_days=self.at_least_days,
+            at_most_days=self.at_most_days,
+            intervals=self.intervals,
+            trial_longer_than_days=self.trial_longer_than_days,
+            channels=self.channels,
+            effective_from=self.effective_from,
+            effective_until=self.effective_until,
+        )
 
     def days_in_words(self) -> str:
         """The days that satisfy it: `7 to 30 days before`."""
@@ -164,6 +176,12 @@ def _bound(at_most_days: int | None) -> float:
 def compliance_windows() -> tuple[ComplianceWindow, ...]:
     """Every window of reminders that is known, in the order of the file."""
     return msgspec.convert(_read("compliance.yaml")["windows"], tuple[ComplianceWindow, ...])
+
+
+def with_windows(compliance: Compliance) -> Compliance:
+    """The names, with the windows of reminders that they stand for."""
+    binding = tuple(each.for_deciding() for each in compliance_windows() if each.binds(compliance))
+    return msgspec.structs.replace(compliance, windows=binding)
 
 
 @cache

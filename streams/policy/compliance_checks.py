@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from datetime import date
 
+from streams.dunning.compliance_scope import Interval
 from streams.dunning.policy import Policy, Reminder, Window
 from streams.policy.compliance import (
     ALL_INTERVALS,
     CommonWindow,
     ComplianceWindow,
     ContactRule,
-    Interval,
     common_windows,
     compliance_windows,
     contact_rules,

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from streams.dunning.compliance_scope import Compliance
+from streams.dunning.compliance_scope import Compliance, Interval, Occasion
 from streams.dunning.retry_rules import RetryRule
 from streams.policy.compliance import (
     ALL_INTERVALS,
     ComplianceWindow,
     ContactRule,
-    Interval,
-    Occasion,
     common_windows,
     compliance_windows,
     contact_rules,
@@ -43,10 +41,14 @@ _REMINDERS = """\
 reminder would meet it. What it does not name is not looked at. Rules count whenever they begin, so that a
 policy that is sound today is sound tomorrow. Days are calendar days before the renewal, in the customer's
 zone: the day of the reminder is not counted, that of the renewal is. A reminder of 7 days goes out at the
-contact hour of the seventh day before. It can be later where the budget of contacts, a dead channel or a
-renewal that we hear of too late defers it; the decision then says so. A reminder for some segments or amounts
-only meets no window, nor does one whose channel the customer's preference may change to one that does not
-count.
+contact hour of the seventh day before. A reminder for some segments or amounts only meets no window, nor
+does one whose channel the customer's preference may change to one that does not count.
+
+The budget of contacts may defer such a reminder within its window and not beyond: on the last day it goes out
+whatever the budget (outcome `sent`, reason `required_reminder`). A jurisdiction's windows count for customers
+there, and for those of whom it is not known where they are; a network's for everybody. It is late only where
+no channel that counts reaches the customer, where we hear of the renewal too late, or where no worker ran;
+the decision then says so.
 """
 
 _COMMON = """\

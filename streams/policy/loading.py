@@ -16,6 +16,7 @@ from streams.dunning.events import Channel, Input
 from streams.dunning.policy import Policy
 from streams.dunning.state import CustomerState
 from streams.policy.checks import policy_problems, policy_warnings
+from streams.policy.compliance import with_windows
 from streams.policy.compliance_checks import compliance_problems, compliance_warnings
 from streams.policy.content import Content
 from streams.policy.content_checks import content_problems, content_warnings
@@ -182,6 +183,7 @@ def _convert(values: dict[str, Any]) -> tuple[Policy, Content]:
         for channel, value in values["assume_delivered_after"].items()
     }
     policy = msgspec.convert(settings, Policy)
+    policy = msgspec.structs.replace(policy, compliance=with_windows(policy.compliance))
     written: dict[str, Any] = {locale: dict(templates) for locale, templates in values["content"].items()}
     blocks = {locale: templates.pop(BLOCKS) for locale, templates in written.items() if BLOCKS in templates}
     return policy, Content(
@@ -196,6 +198,7 @@ def _plain(policy: Policy, content: Content) -> dict[str, Any]:
         msgspec.to_builtins(msgspec.structs.replace(policy, assume_delivered_after={}), str_keys=True)
     )
     del document["version"], document["earlier"], document["earlier_arms"]
+    del document["compliance"]["windows"]
     document["assume_delivered_after"] = {
         channel.value: NEVER if after is None else msgspec.to_builtins(after)
         for channel, after in policy.assume_delivered_after.items()

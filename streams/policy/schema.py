@@ -98,6 +98,7 @@ def whole_document_schema() -> dict[str, Any]:
     properties = policy["properties"]
     # Loading sets these: an author cannot.
     del properties["version"], properties["earlier"], properties["earlier_arms"]
+    del definitions["Compliance"]["properties"]["windows"], definitions["ReminderWindow"]
     properties["assume_delivered_after"] = {
         "description": "A contact that has not bounced counts as delivered after this; "
         f"`{NEVER}`: only feedback says so.",

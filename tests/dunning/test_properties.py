@@ -495,8 +495,13 @@ def a_case_that_nobody_can_be_told_of_is_looked_at(customer: Customer) -> None:
 
 
 def the_budget_of_contacts_is_kept(customer: Customer) -> None:
+    required = {each.command_id for each in customer.said(Outcome.SENT, ReasonCode.REQUIRED_REMINDER)}
     for moment, command in messages(customer):
         if command.step_id in {FIRST, NOTICE, "apology"}:
+            continue
+        if command.command_id in required:
+            # The last days of Visa's, Mastercard's and California's windows.
+            assert command.variables["days_left"] in {"3", "7", "15"}
             continue
         today = moment.local_day(command.send_after)
         days = [
