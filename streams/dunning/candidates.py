@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Channel
+from streams.dunning.holds import hold_end
 from streams.dunning.ladder import (
     effective_due,
     first_step,
@@ -17,7 +18,7 @@ from streams.dunning.ladder import (
 from streams.dunning.plans import end_plan, nominal_reminder_due, pending_reminders, reminder_due
 from streams.dunning.policy import Message, Priority
 from streams.dunning.renewals_due import expect_payment
-from streams.dunning.state import Case, Deferral, Pending, PendingKind, Plan, PlanKind, hold_end
+from streams.dunning.state import Case, Deferral, Pending, PendingKind, Plan, PlanKind
 from streams.dunning.treatment import contact_hour, reminder_channels, silenced_by, template
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind

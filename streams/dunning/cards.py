@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from msgspec.structs import replace
 
+from streams.dunning.bounds import is_cancelled
 from streams.dunning.cases import hold_for_new_card
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import Card, CardExpiring, CardUpdated
@@ -41,9 +42,7 @@ def card_expiring(turn: Turn, event: CardExpiring) -> None:
                 "exp_month": str(card.exp_month),
                 "exp_year": str(card.exp_year),
             },
-            subscription_ids=tuple(
-                each for each in event.subscription_ids if each not in state.cancelled_subscriptions
-            ),
+            subscription_ids=tuple(each for each in event.subscription_ids if not is_cancelled(state, each)),
         ),
         ReasonCode.CARD_EXPIRING,
         replaced=ReasonCode.CARD_REPLACED,

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from streams.dunning.apology import apologise
+from streams.dunning.bounds import has_room
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.experiments import case_joins
 from streams.dunning.identity import named
@@ -57,6 +58,7 @@ def merge_failure(known: Invoice, failure: Invoice, memory: Memory) -> Invoice:
         pay_url=latest.pay_url or known.pay_url,
         restarted_at=max((each for each in restarts if each is not None), default=None),
         retries=merge_attempts(known, failure, memory.retries),
+        unconfirmed=known.unconfirmed and failure.unconfirmed,
     )
 
 
@@ -75,9 +77,7 @@ def take_in(
         ),
         None,
     )
-    memory = turn.policy.memory
-    full = len(turn.state.cases) >= memory.cases if case is None else len(case.invoices) >= memory.invoices
-    if full:
+    if not has_room(turn, case):
         turn.say(Outcome.IGNORED, ReasonCode.LIMIT_REACHED, invoice_id=failure.invoice_id)
         return None
     if case is None:

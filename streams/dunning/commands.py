@@ -233,6 +233,7 @@ class Missing(StrEnum):
     NO_PROMISE = "no_promise"
     NO_RECENT_RESPONSE = "no_recent_response"
     NOT_EXEMPT = "not_exempt"
+    KNOWN_UNPAID = "known_unpaid"
 
 
 class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,7 +6,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from streams.dunning.commands import Outcome, ReasonCode
-from streams.dunning.state import Case, Contact, Conversation, reply_hold_end
+from streams.dunning.holds import reply_hold_end
+from streams.dunning.state import Case, Contact, Conversation
 from streams.dunning.suspension import review
 from streams.dunning.turn import Turn
 

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from streams.dunning.adoption import adopt_policy
+from streams.dunning.bounds import share_attempts
 from streams.dunning.calendar import zone_of
 from streams.dunning.cards import card_expiring, card_updated
 from streams.dunning.commands import (
@@ -45,6 +46,7 @@ from streams.dunning.feedback import feedback
 from streams.dunning.firing import fire, fire_at_once
 from streams.dunning.forgetting import forget_at, is_empty, lasting
 from streams.dunning.history import fade, remember
+from streams.dunning.holds import reply_hold_end
 from streams.dunning.identity import fingerprint, named
 from streams.dunning.ladder import final_notice_step, next_notification_due, suspend_step, suspension_due
 from streams.dunning.payments import (
@@ -63,7 +65,7 @@ from streams.dunning.policy import Policy
 from streams.dunning.renewals_due import forget_unheard
 from streams.dunning.risk import risk_of
 from streams.dunning.segments import assess
-from streams.dunning.state import CustomerState, Profile, reply_hold_end
+from streams.dunning.state import CustomerState, Profile
 from streams.dunning.suspension import release
 from streams.dunning.turn import Turn
 
@@ -182,6 +184,7 @@ def _event(state: CustomerState, event: CustomerEvent, clock: datetime, policy: 
 
 def _close_turn(turn: Turn) -> Decision:
     """Forget what no rule looks at any more, and set when the customer is due next."""
+    share_attempts(turn)
     _forget_contacts(turn)
     state = replace(turn.state, next_due=_next_due(turn), forget_at=None)
     forgotten_at = forget_at(state, turn.policy)

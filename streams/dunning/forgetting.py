@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
+from streams.dunning.bounds import is_undecided
 from streams.dunning.policy import Policy
 from streams.dunning.state import CustomerState
 
 
 def forget_at(state: CustomerState, policy: Policy) -> datetime | None:
     """When what is remembered of the customer has lasted long enough (UTC); None while something is open."""
-    disputed = any(dispute.is_open for dispute in state.disputes)
+    disputed = any(is_undecided(state, dispute) for dispute in state.disputes)
     if state.cases or state.plans or state.pending or state.suspended or disputed:
         return None
     return None if lasting(state) == state else state.clock + policy.memory.quiet_customers

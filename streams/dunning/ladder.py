@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta, tzinfo
 
 from streams.dunning.calendar import contact_time, local_day, next_contact_time
+from streams.dunning.holds import hold_end
 from streams.dunning.policy import Campaign, Policy, Step
-from streams.dunning.state import Case, CustomerState, hold_end
+from streams.dunning.state import Case, CustomerState
 from streams.dunning.treatment import contact_hour
 
 

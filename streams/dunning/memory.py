@@ -13,27 +13,51 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     event_ids: Annotated[PositiveCount, Meta(description="An event whose id is remembered counts once.")] = 64
     settlements: Annotated[
-        PositiveCount, Meta(description="Invoices whose payment or closing beats an earlier failure.")
+        PositiveCount,
+        Meta(
+            description="Invoices whose payment or closing beats an earlier failure. A failure of another "
+            "invoice from before those that are forgotten is followed up, and leads to no suspension unless "
+            "the invoice fails again: it may have been paid."
+        ),
     ] = 32
-    attempts: Annotated[PositiveCount, Meta(description="Per invoice.")] = 16
+    attempts: Annotated[
+        PositiveCount, Meta(description="Failures per invoice: the first, and the latest.")
+    ] = 16
     retries: Annotated[
         PositiveCount, Meta(description="Attempts per invoice and card, for the networks' budgets.")
     ] = 40
+    attempts_in_all: Annotated[
+        PositiveCount,
+        Meta(
+            description="Of `attempts` and `retries`, over all open invoices, which share them evenly: of "
+            "each its first failure and its latest attempt stay in any case."
+        ),
+    ] = 128
     contacts: Annotated[PositiveCount, Meta(description="For the budget and the gate.")] = 24
     cancelled_subscriptions: Annotated[
         PositiveCount, Meta(description="Those for which nothing more is sent.")
-    ] = 16
+    ] = 48
     invoices: Annotated[
         PositiveCount,
         Meta(description="Open ones, per case; a further one is ignored, and the decision says so."),
-    ] = 6
+    ] = 20
+    invoices_in_all: Annotated[
+        PositiveCount,
+        Meta(description="Open ones, over all cases; a further one is ignored, and the decision says so."),
+    ] = 36
     cases: Annotated[
         PositiveCount, Meta(description="Live ones; a further one is ignored, and the decision says so.")
-    ] = 12
+    ] = 20
     plans: Annotated[
         PositiveCount, Meta(description="Cards and renewals that are reminded of; a further one is ignored.")
+    ] = 16
+    disputes: Annotated[
+        PositiveCount,
+        Meta(
+            description="Invoices in dispute, and decided ones, which go first. Once an open one is "
+            "forgotten, the customer is not suspended: a person is asked to look."
+        ),
     ] = 12
-    disputes: Annotated[PositiveCount, Meta(description="Invoices in dispute, and decided ones.")] = 12
     card_updates: Annotated[PositiveCount, Meta(description="Cards put on file or renewed.")] = 8
     experiments: Annotated[
         PositiveCount, Meta(description="Whose arms are remembered: a policy has no more.")

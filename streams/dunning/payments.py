@@ -5,6 +5,15 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from streams.dunning.attribution import credited
+from streams.dunning.bounds import (
+    dispute_of,
+    is_cancelled,
+    may_be_paid,
+    put_dispute,
+    remember_cancelled,
+    remember_settlement,
+    settlement_of,
+)
 from streams.dunning.cases import case_with, close, merge_failure, refresh, settle, take_in
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.declines import classify
@@ -134,32 +143,36 @@ def _owe(turn: Turn, failure: Invoice, event_id: str, reason: ReasonCode) -> Cas
     if failure.amount_minor <= 0:
         turn.say(Outcome.IGNORED, ReasonCode.ZERO_AMOUNT, invoice_id=invoice_id)
         return None
-    settlement = _settlement_of(turn, invoice_id)
+    settlement = settlement_of(state, invoice_id)
     if settlement is not None and (settlement.for_good or settlement.at >= at):
         turn.say(Outcome.IGNORED, ReasonCode.SETTLED_BEFORE, invoice_id=invoice_id)
         return None
-    if failure.subscription_id in state.cancelled_subscriptions:
+    if is_cancelled(state, failure.subscription_id):
         turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED, invoice_id=invoice_id)
         return None
-    dispute = _dispute_of(turn, invoice_id)
+    failure = replace(failure, unconfirmed=may_be_paid(state, failure))
+    dispute = dispute_of(state, invoice_id)
     if dispute is not None and dispute.is_open:
         parked = failure
         if dispute.parked is not None:
             parked = merge_failure(dispute.parked, failure, turn.policy.memory)
-        _put_dispute(turn, replace(dispute, parked=parked))
+        put_dispute(turn, replace(dispute, parked=parked))
         turn.say(Outcome.RECORDED, ReasonCode.DISPUTED, invoice_id=invoice_id)
         return None
     if dispute is not None and dispute.at > at:
         failure = replace(failure, restarted_at=dispute.at)
     linked = None if settlement is None else settlement.case_id
-    return take_in(turn, failure, event_id, reason, linked)
+    case = take_in(turn, failure, event_id, reason, linked)
+    if case is not None and _invoice_of(case, invoice_id).unconfirmed:
+        turn.say(Outcome.WARNED, ReasonCode.LIMIT_REACHED, case_id=case.case_id, invoice_id=invoice_id)
+    return case
 
 
 def payment_recovered(turn: Turn, event: PaymentRecovered) -> None:
     """An invoice was paid: it leaves its case, or a renewal was paid early."""
     invoice_id = event.invoice_id
     # An invoice that was settled before is told of again: it is no renewal's.
-    known = _settlement_of(turn, invoice_id) is not None or _is_parked(turn, invoice_id)
+    known = settlement_of(turn.state, invoice_id) is not None or _is_parked(turn, invoice_id)
     before = turn.state
     if _settle(turn, invoice_id, event.occurred_at, ReasonCode.PAID):
         turn.state = credited(before, turn.state, event)
@@ -184,14 +197,14 @@ def _settle(turn: Turn, invoice_id: str, at: datetime, reason: ReasonCode, *, fo
     """Remember a settlement and take the invoice out of where it stands; returns whether it stood."""
     case = case_with(turn, invoice_id)
     case_id = None if case is None else case.case_id
-    _remember_settlement(turn, Settlement(invoice_id, at, case_id, for_good))
+    remember_settlement(turn, Settlement(invoice_id, at, case_id, for_good))
     if for_good:
         at = _END_OF_TIME
-    dispute = _dispute_of(turn, invoice_id)
+    dispute = dispute_of(turn.state, invoice_id)
     if dispute is not None and dispute.parked is not None:
         failures = tuple(failure for failure in dispute.parked.failures if failure > at)
         parked = replace(dispute.parked, failures=failures) if failures else None
-        _put_dispute(turn, replace(dispute, parked=parked))
+        put_dispute(turn, replace(dispute, parked=parked))
         turn.say(Outcome.RECORDED, reason, invoice_id=invoice_id)
         return True
     if case is None:
@@ -202,7 +215,7 @@ def _settle(turn: Turn, invoice_id: str, at: datetime, reason: ReasonCode, *, fo
 
 def _disputed(turn: Turn, event: InvoiceClosed) -> None:
     """The invoice leaves its case and waits for the decision."""
-    known = _dispute_of(turn, event.invoice_id)
+    known = dispute_of(turn.state, event.invoice_id)
     if known is not None and known.at >= event.occurred_at:
         turn.say(Outcome.IGNORED, ReasonCode.STALE, invoice_id=event.invoice_id)
         return
@@ -210,9 +223,7 @@ def _disputed(turn: Turn, event: InvoiceClosed) -> None:
     parked = None if known is None else known.parked
     if case is not None:
         parked = _invoice_of(case, event.invoice_id)
-    _put_dispute(
-        turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=True, parked=parked)
-    )
+    put_dispute(turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=True, parked=parked))
     if case is None:
         turn.say(Outcome.RECORDED, ReasonCode.DISPUTED, invoice_id=event.invoice_id)
     else:
@@ -222,13 +233,13 @@ def _disputed(turn: Turn, event: InvoiceClosed) -> None:
 
 def _dispute_won(turn: Turn, event: InvoiceClosed) -> None:
     """The invoice is owed again, and its time is counted from the decision."""
-    known = _dispute_of(turn, event.invoice_id)
+    known = dispute_of(turn.state, event.invoice_id)
     # Opened and won in one moment, it is won.
     if known is not None and (known.at, not known.is_open) >= (event.occurred_at, True):
         turn.say(Outcome.IGNORED, ReasonCode.STALE, invoice_id=event.invoice_id)
         return
     parked = None if known is None else known.parked
-    _put_dispute(turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=False))
+    put_dispute(turn, Dispute(invoice_id=event.invoice_id, at=event.occurred_at, is_open=False))
     case = case_with(turn, event.invoice_id)
     if parked is None and case is not None:
         # The decision has overtaken the dispute: the invoice never left.
@@ -238,7 +249,7 @@ def _dispute_won(turn: Turn, event: InvoiceClosed) -> None:
     if parked is None:
         turn.say(Outcome.RECORDED, ReasonCode.DISPUTE_WON, invoice_id=event.invoice_id)
         return
-    if parked.subscription_id in turn.state.cancelled_subscriptions:
+    if is_cancelled(turn.state, parked.subscription_id):
         turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED, invoice_id=event.invoice_id)
         return
     owed = replace(parked, restarted_at=event.occurred_at)
@@ -255,16 +266,12 @@ def _restart(turn: Turn, case: Case, invoice: Invoice, at: datetime) -> None:
 def subscription_cancelled(turn: Turn, event: SubscriptionCancelled) -> None:
     """Nothing more is sent for it, and no payment brings it back."""
     state, subscription_id = turn.state, event.subscription_id
-    if subscription_id in state.cancelled_subscriptions:
+    if is_cancelled(state, subscription_id):
         turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED)
         return
-    turn.state = replace(
-        state,
-        cancelled_subscriptions=(*state.cancelled_subscriptions, subscription_id)[
-            -turn.policy.memory.cancelled_subscriptions :
-        ],
-        suspended=tuple(each for each in state.suspended if each.subscription_id != subscription_id),
-    )
+    remember_cancelled(turn, subscription_id)
+    suspended = tuple(each for each in state.suspended if each.subscription_id != subscription_id)
+    turn.state = replace(turn.state, suspended=suspended)
     for case in state.cases:
         if case.subscription_id == subscription_id:
             close(turn, case, ReasonCode.SUBSCRIPTION_CANCELLED, reactivation=None)
@@ -273,35 +280,6 @@ def subscription_cancelled(turn: Turn, event: SubscriptionCancelled) -> None:
     turn.say(Outcome.RECORDED, ReasonCode.SUBSCRIPTION_CANCELLED)
 
 
-def _settlement_of(turn: Turn, invoice_id: str) -> Settlement | None:
-    return next((each for each in turn.state.settlements if each.invoice_id == invoice_id), None)
-
-
-def _remember_settlement(turn: Turn, settlement: Settlement) -> None:
-    """Keep the latest settlement of an invoice, and of all invoices the latest so many."""
-    known = _settlement_of(turn, settlement.invoice_id)
-    if known is not None:
-        settlement = replace(
-            settlement,
-            at=max(settlement.at, known.at),
-            case_id=settlement.case_id or known.case_id,
-            for_good=settlement.for_good or known.for_good,
-        )
-    others = [each for each in turn.state.settlements if each.invoice_id != settlement.invoice_id]
-    kept = sorted([*others, settlement], key=lambda each: each.at)
-    turn.state = replace(turn.state, settlements=tuple(kept[-turn.policy.memory.settlements :]))
-
-
-def _dispute_of(turn: Turn, invoice_id: str) -> Dispute | None:
-    return next((each for each in turn.state.disputes if each.invoice_id == invoice_id), None)
-
-
 def _is_parked(turn: Turn, invoice_id: str) -> bool:
-    dispute = _dispute_of(turn, invoice_id)
+    dispute = dispute_of(turn.state, invoice_id)
     return dispute is not None and dispute.parked is not None
-
-
-def _put_dispute(turn: Turn, dispute: Dispute) -> None:
-    others = [each for each in turn.state.disputes if each.invoice_id != dispute.invoice_id]
-    kept = sorted([*others, dispute], key=lambda each: each.at)
-    turn.state = replace(turn.state, disputes=tuple(kept[-turn.policy.memory.disputes :]))

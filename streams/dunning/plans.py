@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec.structs import replace
 
+from streams.dunning.bounds import is_cancelled
 from streams.dunning.calendar import contact_time, local_day, next_contact_time
 from streams.dunning.commands import Outcome, ReasonCode
 from streams.dunning.events import PaymentRecovered, RenewalUpcoming, SubscriptionChanged
@@ -97,7 +98,7 @@ def plan_variables(turn: Turn, plan: Plan) -> dict[str, str]:
 def renewal_upcoming(turn: Turn, event: RenewalUpcoming) -> None:
     """Plan the reminders for a renewal; one at another date replaces the plan for the old date."""
     state = turn.state
-    if event.subscription_id in state.cancelled_subscriptions:
+    if is_cancelled(state, event.subscription_id):
         turn.say(Outcome.IGNORED, ReasonCode.SUBSCRIPTION_CANCELLED)
         return
     if event.renews_at <= turn.clock:

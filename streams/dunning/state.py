@@ -58,6 +58,7 @@ class Invoice(Struct, frozen=True, array_like=True):
     """An unpaid invoice. `failures` ascend; a reversed payment counts as one.
 
     `restarted_at` is when a dispute about it was decided: what went before is not held against the customer.
+    `unconfirmed` says that a payment of it may have been forgotten.
     """
 
     invoice_id: str
@@ -72,6 +73,7 @@ class Invoice(Struct, frozen=True, array_like=True):
     pay_url: str | None = None
     restarted_at: datetime | None = None
     retries: Retries | None = None
+    unconfirmed: bool = False
 
     @property
     def owed_since(self) -> datetime:
@@ -329,7 +331,9 @@ class CustomerState(Struct, frozen=True, array_like=True):
     `card_update` is of earlier releases, which kept one; now it is `card_updates`. `failed_addresses` are the
     channels whose address bounced for good, and when. `segment` is the one at the last decision. `forget_at`
     is when what is remembered has lasted long enough, while nothing is open. `exposures` are the arms
-    (`experiment:arm`) that the customer has come to be in, one of each experiment.
+    (`experiment:arm`) that the customer has come to be in, one of each experiment. `cancelled`
+    are fingerprints of subscriptions, where earlier releases kept `cancelled_subscriptions`. `settled_until`
+    is when the latest settlement was that is forgotten; `dispute_forgotten` says that an open dispute is.
     """
 
     customer_id: str
@@ -356,6 +360,9 @@ class CustomerState(Struct, frozen=True, array_like=True):
     forget_at: datetime | None = None
     due_renewals: tuple[DueRenewal, ...] = ()
     exposures: tuple[str, ...] = ()
+    cancelled: tuple[bytes, ...] = ()
+    settled_until: datetime | None = None
+    dispute_forgotten: bool = False
 
     @property
     def due(self) -> datetime | None:
@@ -378,23 +385,3 @@ class CustomerState(Struct, frozen=True, array_like=True):
     def locale(self, policy: Policy) -> str:
         """The customer's, or the policy's where theirs is not known (BCP 47)."""
         return policy.default_locale if self.profile is None else self.profile.locale
-
-
-def hold_end(state: CustomerState, case: Case, policy: Policy) -> datetime | None:
-    """Until when the case's ladder waits for a card's next attempt, a promise, or a reply's answer (UTC)."""
-    held = case.held_until
-    if state.promised_until is not None:
-        promise = state.promised_until + policy.hold_after_promise
-        held = promise if held is None or promise > held else held
-    if case.conversation is not None:
-        reply = reply_hold_end(case, policy)
-        held = reply if held is None or (reply is not None and reply > held) else held
-    return held
-
-
-def reply_hold_end(case: Case, policy: Policy) -> datetime | None:
-    """Until when the case waits at most for somebody to deal with a reply (UTC); None if none is waiting."""
-    talk = case.conversation
-    return (
-        None if talk is None or talk.first_reply_at is None else talk.first_reply_at + policy.hold_after_reply
-    )

@@ -19,7 +19,7 @@ _COMPRESSED = b"\x78"
 def encode_state(state: CustomerState) -> bytes:
     """The state as MessagePack; compressed if it is large."""
     data = _encoder.encode(state)
-    return data if len(data) < _LARGE_BYTES else zlib.compress(data, level=1)
+    return data if len(data) < _LARGE_BYTES else zlib.compress(data, level=6)
 
 
 def decode_state(data: bytes) -> CustomerState:

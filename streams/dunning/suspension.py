@@ -1,5 +1,6 @@
 """Suspending, and taking it back: the gate, the review, the reactivation."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from streams.dunning.commands import (
 from streams.dunning.events import Channel
 from streams.dunning.identity import named
 from streams.dunning.ladder import final_notice_step, suspend_step, suspension_due
-from streams.dunning.state import Case, Contact, ContactStatus, Invoice, Suspended
+from streams.dunning.state import Case, Contact, ContactStatus, CustomerState, Invoice, Suspended
 from streams.dunning.turn import Turn
 
 
@@ -65,8 +66,7 @@ def missing_for_suspension(turn: Turn, case: Case) -> tuple[Missing, ...]:
             missing.append(Missing.FINAL_NOTICE_AGE)
         if not any(contact.command_id in notice.command_ids for contact in contacts):
             missing.append(Missing.FINAL_NOTICE_DELIVERED)
-    if any(_concerns(dispute.parked, case) for dispute in state.disputes if dispute.is_open):
-        missing.append(Missing.NO_DISPUTE)
+    missing += _doubts(state, case)
     promised = state.promised_until
     if promised is not None and promised + policy.hold_after_promise > turn.clock:
         missing.append(Missing.NO_PROMISE)
@@ -76,6 +76,15 @@ def missing_for_suspension(turn: Turn, case: Case) -> tuple[Missing, ...]:
     if state.exempt:
         missing.append(Missing.NOT_EXEMPT)
     return tuple(missing)
+
+
+def _doubts(state: CustomerState, case: Case) -> Iterator[Missing]:
+    """Whether the debt is disputed, or may have been paid; where that is forgotten, it is taken to be so."""
+    disputed = any(_concerns(dispute.parked, case) for dispute in state.disputes if dispute.is_open)
+    if disputed or state.dispute_forgotten:
+        yield Missing.NO_DISPUTE
+    if any(invoice.unconfirmed for invoice in case.invoices):
+        yield Missing.KNOWN_UNPAID
 
 
 def channels_asked_for(turn: Turn, case: Case) -> int:

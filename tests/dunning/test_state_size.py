@@ -1,6 +1,7 @@
 """Whatever happens to a customer, and however often, little is kept."""
 
 import random
+import string
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -111,3 +112,82 @@ def _event(chance: random.Random, number: int, at: datetime, commands: list[str]
         ),
     )
     return chance.choice(makers)()
+
+
+def test_a_company_with_every_limit_reached_stays_small() -> None:
+    """Forty subscriptions fail every third day for two months, under names as long as vendors' are."""
+    chance, policy = random.Random(3), care().policy
+    names = {kind: [f"{kind}_1N{_letters(chance, 20)}" for _ in range(80)] for kind in ("sub", "in", "pm")}
+    customer: dict[str, Any] = {"customer_id": "cus_1N5Fh8kq"}
+    start = utc("2026-01-05 15:00")
+    events: list[CustomerEvent] = [
+        CustomerProfile(
+            event_id="profile",
+            occurred_at=start,
+            **customer,
+            customer_since=start,
+            timezone="Europe/Berlin",
+            locale="de-DE",
+            country="DE",
+            channels=tuple(Channel),
+            segments=tuple(f"segment-{each}" for each in range(16)),
+        )
+    ]
+    for number in range(80):
+        subscription = names["sub"][number % 40]
+        card = Card(names["pm"][number % 10], "visa", "4242", 7, 2028)
+        common: dict[str, Any] = {**customer, "amount_minor": 4_900 + number, "currency": "USD"}
+        owed = {**common, "invoice_id": names["in"][number], "subscription_id": subscription}
+        pay_url = f"https://pay.example.com/{names['in'][number]}"
+
+        def at(day: float) -> datetime:
+            return start + timedelta(days=day, microseconds=chance.randrange(10**10))
+
+        for day in range(0, 60, 3):
+            event_id = f"{number}/{day}"
+            failed = PaymentFailed(event_id=event_id, occurred_at=at(day), **owed, card=card, pay_url=pay_url)
+            events.append(failed)
+        other = {**owed, "invoice_id": _letters(chance, 20)}
+        events += [
+            PaymentRecovered(event_id=f"{number}/p", occurred_at=at(number / 2), **other),
+            SubscriptionCancelled(
+                event_id=f"{number}/c",
+                occurred_at=at(number / 2),
+                **customer,
+                subscription_id=_letters(chance, 20),
+            ),
+            CardUpdated(event_id=f"{number}/u", occurred_at=at(30), **customer, card=card, source="customer"),
+            RenewalUpcoming(
+                event_id=f"{number}/r",
+                occurred_at=at(1),
+                **common,
+                subscription_id=subscription,
+                renews_at=start + timedelta(days=40 + number),
+                interval="month",
+                plan_name="Team",
+            ),
+        ]
+        if number % 6 == 0:
+            events.append(
+                InvoiceClosed(
+                    event_id=f"{number}/d",
+                    occurred_at=at(20),
+                    **customer,
+                    invoice_id=names["in"][number],
+                    reason="disputed",
+                )
+            )
+    state: CustomerState | None = None
+    largest = invoices = 0
+    for event in sorted(events, key=lambda each: each.occurred_at):
+        while state is not None and state.due is not None and state.due <= event.occurred_at:
+            state = decide(state, Tick(state.due), state.due, policy).state
+        state = decide(state, event, event.occurred_at, policy).state
+        largest = max(largest, len(encode_state(state)))
+        invoices = max(invoices, sum(len(case.invoices) for case in state.cases))
+    assert invoices == policy.memory.invoices_in_all
+    assert largest < MOST_BYTES
+
+
+def _letters(chance: random.Random, count: int) -> str:
+    return "".join(chance.choices(string.ascii_letters + string.digits, k=count))
