@@ -8,6 +8,8 @@ the same commands, the same reasons and, in the changelogs, the same states and 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
+from confluent_kafka import Message
+
 from streams.dunning import decision_record
 from streams.dunning.commands import DecisionRecord
 from streams.dunning.events import Tick
@@ -18,12 +20,17 @@ from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
 from streams.policy import LoadedPolicy
 
-from .harness import Deployment, Output, Place
+from .harness import Deployment, Output, Place, headers_of
 
 
-def verify(deployment: Deployment, policy: LoadedPolicy) -> int:
-    """Fail if anything is missing, repeated or different; returns the number of events decided."""
+def verify(deployment: Deployment, policy: LoadedPolicy, *, put_aside: int = 0) -> int:
+    """Fail if anything is missing, repeated or different; returns the number of events decided.
+
+    `put_aside` is how many records have to be in the dead letters, each once and not decided.
+    """
     inputs = deployment.inputs()
+    for place in _put_aside(deployment, put_aside):
+        del inputs[place]
     outputs = deployment.outputs()
     decisions = [each for each in outputs if isinstance(each, DecisionRecord)]
     _each_event_once(decisions, inputs)
@@ -31,9 +38,22 @@ def verify(deployment: Deployment, policy: LoadedPolicy) -> int:
     found = {_identity(each): each for each in outputs}
     assert len(found) == len(outputs), "an output was committed twice"
     assert found == {_identity(each): each for each in expected}
-    assert _kept_states(deployment) == states
+    assert kept_states(deployment) == states
     assert deployment.outcomes() == counts
     return sum(1 for each in decisions if each.input.event_id is not None)
+
+
+def _put_aside(deployment: Deployment, expected: int) -> set[Place]:
+    letters = deployment.dead_letters()
+    found = {_origin(letter) for letter in letters}
+    assert len(letters) == len(found) == expected, f"{len(letters)} dead letters of {len(found)} records"
+    return found
+
+
+def _origin(letter: Message) -> Place:
+    said = {name: value.decode() for name, value in headers_of(letter) if isinstance(value, bytes)}
+    topic, partition, offset = (said[f"__connect.errors.{each}"] for each in ("topic", "partition", "offset"))
+    return Place(topic, int(partition), int(offset))
 
 
 def _each_event_once(decisions: list[DecisionRecord], inputs: Mapping[Place, object]) -> None:
@@ -72,7 +92,8 @@ def _refold(
     return expected, states, counts
 
 
-def _kept_states(deployment: Deployment) -> dict[str, CustomerState]:
+def kept_states(deployment: Deployment) -> dict[str, CustomerState]:
+    """What the changelog says of each customer."""
     kept: dict[str, CustomerState] = {}
     for message in deployment.messages(f"{deployment.application_id}-customers-changelog"):
         key, value = message.key(), message.value()

@@ -34,16 +34,24 @@ SCENARIOS: Mapping[str, Scenario] = {
     "coming and going": members.coming_and_going,
     "a slow restore": members.a_slow_restore,
     "a stalled consumer": brokers.stalled,
+    "poison": members.poison,
     "a full disk": limits.a_full_disk,
-    "a deleted changelog": limits.a_deleted_changelog,
+    "a full disk in a restore": limits.a_full_disk_in_restore,
+    "a deleted changelog, memory": partial(limits.a_deleted_changelog, store="memory"),
+    "a deleted changelog, rocksdb": partial(limits.a_deleted_changelog, store="rocksdb"),
+    "a changelog made anew, memory": partial(limits.a_deleted_changelog, store="memory", made_anew=True),
+    "a changelog made anew, rocksdb": partial(limits.a_deleted_changelog, store="rocksdb", made_anew=True),
     "unlike partition counts": limits.unlike_partition_counts,
     "two weeks of backlog, one worker": backlog.two_weeks_of_backlog,
     "two weeks of backlog, two workers": partial(backlog.two_weeks_of_backlog, workers=2),
+    "two weeks of backlog, another order": backlog.two_weeks_of_backlog,
+    "two weeks of backlog, topic by topic": partial(backlog.two_weeks_of_backlog, topic_by_topic=True),
     "overtaking is noticed": backlog.overtaking_is_noticed,
 }
 WITH_A_BROKER_OF_THEIR_OWN: Mapping[str, OwnBroker] = {
     "the broker killed and restarted": brokers.killed_and_restarted,
     "a slow broker": brokers.slow,
+    "a broker far away": brokers.far_away,
 }
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from streams.engine import EngineSettings, TopicPartition, changelog_reader
+from streams.agents.desk import Sitting
+from streams.engine import EngineSettings, Record, TopicPartition, changelog_reader
 from streams.engine.assignment import Assignment
 from streams.engine.changelog_reader import LibrdkafkaChangelogReader
 from streams.engine.clients import Poll
@@ -24,9 +25,11 @@ from streams.engine.stores.rocksdb import RocksDBStore
 from streams.engine.transactional_producer import LibrdkafkaProducer
 from streams.settings import Settings
 
-__all__ = ["main"]
+__all__ = ["POISONOUS", "main"]
 
 SHORT_POLL_INTERVAL_SECONDS = 6.0
+POISONOUS = b"poison-"
+"""How the keys of records begin that `poison` fails upon."""
 
 
 def _die_at(owner: type, method: str, number: int, *, where: Callable[..., bool] | None = None) -> None:
@@ -161,6 +164,19 @@ def ticks_at_once(seconds: int) -> None:
     _replace(HeldTicks, release=lambda self, partition, _reached: release(self, partition, Reached()))
 
 
+def poison(_number: int) -> None:
+    """Nothing can be decided about some customers."""
+    decide = Sitting.decide
+
+    def failing(self: Sitting, record: Record) -> None:
+        if (record.key or b"").startswith(POISONOUS):
+            message = "this cannot be decided"
+            raise ValueError(message)
+        decide(self, record)
+
+    _replace(Sitting, decide=failing)
+
+
 def _replace(owner: type, **methods: Any) -> None:
     for name, method in methods.items():
         setattr(owner, name, method)
@@ -179,6 +195,7 @@ MOMENTS: Mapping[str, Callable[[int], None]] = {
         slow_commits,
         late_payments,
         ticks_at_once,
+        poison,
     )
 }
 

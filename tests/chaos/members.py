@@ -4,13 +4,17 @@ import signal
 import time
 from typing import Any
 
+from streams.dunning.events import PaymentFailed
 from streams.engine import ExitCode
+from streams.messages.history import Arrival
 from tests.app.harness import wait_for
+from tests.app.histories import START
 
+from .broken_worker import POISONOUS
 from .deaths import pause
 from .stage import Stage
 
-__all__ = ["a_slow_restore", "a_zombie", "coming_and_going"]
+__all__ = ["a_slow_restore", "a_zombie", "coming_and_going", "poison"]
 
 
 def a_zombie(stage: Stage) -> str:
@@ -44,7 +48,45 @@ def coming_and_going(stage: Stage) -> str:
             leaver = running.pop(stage.chance.choice(sorted(running)))
             leaver.process.terminate()
             stage.wait_for_death(leaver, ExitCode.OK)
+        stage.check_assignment(len(running))
     return f"{turns} changes of the group; " + stage.finish(*running.values())
+
+
+def poison(stage: Stage) -> str:
+    """Records that nobody can decide, among good ones, while workers are killed, come and go."""
+    turns, bad = 4 * stage.scale, 3
+    stage.plan(customers=40 * turns)
+    settings: dict[str, Any] = {"static_membership": "false", "breaks": "poison:1"}
+    running = {name: stage.start(name, **settings) for name in "01"}
+    for turn in range(turns):
+        stage.feed(1 / (turns - turn + 1))
+        for number in range(bad):
+            stage.publish([_undecidable(f"{POISONOUS.decode()}{turn}-{number}")])
+        pause(stage, 0.3, 2.5)
+        name = stage.chance.choice(sorted(running))
+        gone = running.pop(name)
+        if stage.chance.random() < 0.5:
+            gone.kill()
+        else:
+            gone.process.terminate()
+            # One that has hardly begun does not listen to signals yet.
+            assert gone.wait(75) in {ExitCode.OK, -signal.SIGTERM}
+        stage.workers.remove(gone)
+        running[name] = stage.start(name, **settings)
+    told = stage.finish(*running.values(), put_aside=turns * bad)
+    return f"{turns * bad} records put aside over {turns} deaths; {told}"
+
+
+def _undecidable(customer_id: str) -> Arrival:
+    failed = PaymentFailed(
+        event_id=customer_id,
+        occurred_at=START,
+        customer_id=customer_id,
+        invoice_id="i",
+        amount_minor=900,
+        currency="USD",
+    )
+    return Arrival(START, failed)
 
 
 def a_slow_restore(stage: Stage) -> str:

@@ -3,21 +3,23 @@
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from streams.broker.process import free_port
 from streams.dunning.events import Tick
-from tests.app.histories import random_history
+from streams.messages.history import Arrival
+from tests.app.histories import START, random_history
 
 from .stage import Stage
 
 __all__ = ["Sample", "judge", "soak"]
 
 _SAMPLE_SECONDS = 5.0
-_CUSTOMERS = 400
 # Caches fill and the allocator keeps what it once had: only growth beyond that is a leak.
 _MEMORY_GROWTH, _MEMORY_SLACK_MIB = 1.25, 32.0
 _FILES_SLACK = 24
@@ -41,31 +43,42 @@ def soak(stage: Stage, *, minutes: float) -> str:
     began = time.monotonic()
     look = _observer(worker.process.pid, f"http://127.0.0.1:{port}/metrics")
     looked = began
-    offset = timedelta()
+    lap, offset = 0, timedelta()
     while time.monotonic() - began < 60 * minutes:
-        history = random_history(stage.chance, customers=_CUSTOMERS, days=30)
-        last = history[-1].arrived_at
+        history = [_later(each, offset, lap) for each in random_history(stage.chance, customers=400, days=30)]
         for place, arrival in enumerate(history):
             stage.send(arrival)
             stage.events += 1
             if place % 100 == 99:
-                stage.tick(Tick(arrival.arrived_at + offset))
+                stage.tick(Tick(arrival.arrived_at))
                 stage.flush()
                 _keep_up(stage)
             assert worker.process.poll() is None, worker.log.read_text()[-3000:]
             if time.monotonic() - looked > _SAMPLE_SECONDS:
                 looked = time.monotonic()
                 samples.append(look())
-        stage.tick(Tick(last + offset))
+        stage.tick(Tick(history[-1].arrived_at))
+        lap, offset = lap + 1, history[-1].arrived_at + timedelta(days=1) - START
     judge(samples)
     first, end = samples[len(samples) // 3], samples[-1]
     told = stage.finish(worker, seconds=600)
     return (
-        f"{minutes:g} min, {len(samples)} samples: "
+        f"{minutes:g} min, {offset.days / 365:.1f} years in {lap} laps, {len(samples)} samples: "
         f"memory {first.memory_mib:.0f} to {end.memory_mib:.0f} MiB, "
         f"files {first.files} to {end.files}, round {1000 * first.round_seconds:.1f} to "
         f"{1000 * end.round_seconds:.1f} ms; {told}"
     )
+
+
+def _later(arrival: Arrival, offset: timedelta, lap: int) -> Arrival:
+    """The same so much later, as something new."""
+    event = arrival.event
+    moved = {
+        name: value + offset
+        for name in event.__struct_fields__
+        if isinstance(value := getattr(event, name), datetime)
+    }
+    return Arrival(arrival.arrived_at + offset, replace(event, event_id=f"{lap}/{event.event_id}", **moved))
 
 
 def judge(samples: Sequence[Sample]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams.dunning.events import Tick
 from streams.engine import ExitCode
@@ -145,17 +146,46 @@ class Stage(Deployment):
             consumer.close()
         return lags
 
+    def check_assignment(self, members: int, seconds: float = 60.0) -> None:
+        """Wait until the group is stable with so many members; each has all inputs of its partitions.
+
+        As the broker tells it to anybody who asks.
+        """
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        topics = {self.prefix + topic.name for topic in (*INPUTS, TICKS)}
+        deadline = time.monotonic() + seconds
+        while True:
+            group = admin.describe_consumer_groups([self.application_id])[self.application_id].result(20)
+            if group.state is ConsumerGroupState.STABLE and len(group.members) == members:
+                break
+            assert time.monotonic() < deadline, f"{len(group.members)} of {members} members, {group.state}"
+            time.sleep(0.2)
+        owners: dict[int, set[str]] = {number: set() for number in range(self.partitions)}
+        assigned: set[tuple[str, int]] = set()
+        for member in group.members:
+            for each in member.assignment.topic_partitions:
+                assert (each.topic, each.partition) not in assigned, f"two have {each}"
+                assigned.add((each.topic, each.partition))
+                owners[each.partition].add(member.member_id)
+        assert assigned.issuperset((topic, number) for topic in topics for number in owners)
+        assert all(len(each) == 1 for each in owners.values()), f"equal partitions are apart: {owners}"
+
     def finish(
-        self, *running: Worker, seconds: float = 180.0, codes: frozenset[int] = frozenset({ExitCode.OK})
+        self,
+        *running: Worker,
+        seconds: float = 180.0,
+        codes: frozenset[int] = frozenset({ExitCode.OK}),
+        put_aside: int = 0,
     ) -> str:
         """Publish the rest, let it be processed, stop, and hold it against the recomputation.
 
-        ``codes`` are the exit codes with which a worker may end.
+        ``codes`` are the exit codes with which a worker may end, ``put_aside`` is the number of records that
+        have to be in the dead letters.
         """
         self.feed()
         self.wait_until_done(seconds)
         found = [_stop(worker) for worker in running]
         assert codes.issuperset(found), f"stopped with {found}"
-        decided = verify(self, load("care"))
-        assert decided == self.events, f"{decided} events decided, {self.events} sent"
+        decided = verify(self, load("care"), put_aside=put_aside)
+        assert decided == self.events - put_aside, f"{decided} events decided, {self.events} sent"
         return f"{decided} events decided once, states equal"
