@@ -137,8 +137,12 @@ class Engine:
         cluster = await calls(lambda: LibrdkafkaCluster(settings))
         changelogs = [each.changelog for each in self.tables.specifications.values()]
         observer.inputs(await calls(lambda: ensure_changelogs(cluster, topics, changelogs)))
+        progress.heard()
+        progress.mark()
         producer = await commits(lambda: LibrdkafkaProducer(settings))
         await commits(producer.start)
+        progress.heard()
+        progress.mark()  # on a broker that has just started it takes its time
         consumer = await calls(lambda: LibrdkafkaConsumer(settings))
         restorer = Restorer(
             tables=self.tables,

@@ -47,6 +47,10 @@ class Progress:
         """Something moved."""
         self.last_at = time.monotonic()
 
+    def heard(self) -> None:
+        """Kafka has answered."""
+        self.answered_at = time.monotonic()
+
     @property
     def settled(self) -> bool:
         """The group has answered, and all that this worker holds is being processed."""

@@ -103,7 +103,7 @@ class Watchdog:
         if not committed:
             cluster.partition_counts(())
         ends = cluster.end_offsets(committed, committed=True)
-        self._progress.answered_at = time.monotonic()
+        self._progress.heard()
         lags = self._assignment.lags(ends)
         self._progress.lags = lags
         self._observer.lag(lags)

@@ -60,6 +60,25 @@ def test_restoring_is_live_but_not_ready_and_then_it_is_both(stage: Stage) -> No
     assert ask("/ready")[1]["state"] == "working"
 
 
+def test_partitions_change_hands_and_nobody_is_ready_with_none(stage: Stage) -> None:
+    asked = [Asked(stage.start("0", metrics_port=0, static_membership=False))]
+    wait_for(lambda: asked[0].status("/ready") == 200, "the first works")
+
+    def divided() -> bool:
+        answers = [ask("/ready") for ask in asked]
+        held = [number for status, facts in answers if status == 200 for number in facts["assigned"]]
+        assert all(facts["assigned"] for status, facts in answers if status == 200)
+        return sorted(held) == list(range(stage.partitions))
+
+    assert divided()
+    joining = stage.start("1", metrics_port=0, static_membership=False)
+    asked.append(Asked(joining))
+    wait_for(lambda: asked[1].status("/ready") == 200 and divided(), "both work")
+    asked.pop()
+    assert joining.stop() == ExitCode.OK
+    wait_for(divided, "the first works on all again", 20)
+
+
 @pytest.mark.parametrize("static", [False, True])
 def test_told_to_stop_it_finishes_the_round_and_leaves(stage: Stage, *, static: bool) -> None:
     worker = stage.start(metrics_port=0, breaks="slow_commits:4", static_membership=static)

@@ -94,7 +94,7 @@ def far_away(directory: Path, chance: random.Random) -> str:
 def stalled(stage: Stage) -> str:
     """A consumer that brings nothing although there is lag: the watchdog ends the process."""
     stage.plan(customers=30 * stage.scale)
-    worker = stage.start(breaks="stall:40", stuck_after_seconds=4)
+    worker = stage.start(breaks="stall:40", stuck_after_seconds=8)
     stage.feed(0.7)
     stage.wait_for_death(worker, ExitCode.STUCK)
     assert "records wait in the inputs" in worker.log.read_text()

@@ -53,9 +53,9 @@ def test_output_too_large_for_kafka_is_put_aside(cluster: Cluster) -> None:
 
 
 def test_a_stuck_agent_ends_the_process(cluster: Cluster) -> None:
-    cluster.send("a", "k", "slow8")
+    cluster.send("a", "k", "slow14")
     cluster.flush()
-    worker = cluster.start(stuck_after_seconds=2, lag_interval_seconds=0.3)
+    worker = cluster.start(stuck_after_seconds=7, lag_interval_seconds=0.3)
     assert worker.wait() == ExitCode.STUCK
     assert "records wait in the inputs" in worker.said("^fatal")[0]
     wait_for(lambda: cluster.lag() == 1, "its record is not committed")
