@@ -13,7 +13,7 @@ from streams.cli.errors import CommandError
 from streams.cli.histories import load_history
 from streams.cli.outcome_counts import read_outcomes
 from streams.cli.parameters import TickEvery, Until
-from streams.dunning.measures import Counts
+from streams.dunning.measures import About, Counts
 from streams.lab.simulate import simulate
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL
 from streams.policy import LoadedPolicy, load
@@ -72,6 +72,8 @@ def experiments(
         raise CommandError(f"policy {loaded.policy.name}, version {loaded.version}, has no experiments")
     if unknown := [name for name in names or () if name not in known]:
         raise CommandError(f"there is no experiment {', '.join(unknown)}; known: {', '.join(known)}")
+    if any(group.about == About.OTHER for group in counts):
+        note("warning: there are more groups of outcomes than are kept apart; some are counted for no arm")
     reports = [report(known[name], counts) for name in names or known]
     if output is Format.JSON:
         print_json(reports)

@@ -164,7 +164,8 @@ def keep_plan(turn: Turn, plan: Plan, opened: ReasonCode, replaced: ReasonCode) 
         return
     if standing is not None:
         end_plan(turn, standing, replaced)
-        plan = replace(plan, arms=standing.arms, repeated_arms=standing.repeated_arms)
+        if replaced is ReasonCode.RENEWAL_MOVED:  # the same renewal, in the same arms
+            plan = replace(plan, arms=standing.arms, repeated_arms=standing.repeated_arms)
     elif len(turn.state.plans) >= turn.policy.memory.plans:
         turn.say(Outcome.IGNORED, ReasonCode.LIMIT_REACHED, plan_id=plan.plan_id)
         return

@@ -45,12 +45,12 @@ class Sample(Struct, frozen=True):
 def difference(
     successes: int, exposed: int, control_successes: int, control_exposed: int, confidence: float
 ) -> Difference | None:
-    """The difference of two rates with Newcombe's hybrid score interval; None if one arm has nobody.
+    """The difference of two rates with Newcombe's hybrid score interval; None if one arm has too few for it.
 
     It holds its level in small samples and at rates of 0 and 1, where the textbook's interval has no width
     (Newcombe 1998, Statistics in Medicine 17:873-890, method 10).
     """
-    if not exposed or not control_exposed:
+    if exposed < max(1, successes) or control_exposed < max(1, control_successes):
         return None
     low, high = confint_proportions_2indep(
         successes, exposed, control_successes, control_exposed, method="newcomb", alpha=1 - confidence

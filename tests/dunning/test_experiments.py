@@ -16,7 +16,7 @@ from streams.dunning.events import Channel, CustomerProfile
 from streams.dunning.experiment_settings import Arm, Experiment
 from streams.dunning.experiments import arm_for
 from streams.dunning.policy import Policy
-from tests.dunning.customer import Customer, care, local, played, utc
+from tests.dunning.customer import OLD_CARD, Customer, care, local, played, utc
 from tests.dunning.test_segments import tagged, two_campaigns
 from tests.strategies import CUSTOMER, DAY, Happening, histories
 from tests.strategies import History as Told
@@ -253,6 +253,16 @@ def test_a_renewal_that_moves_keeps_its_arm_and_counts_once() -> None:
     assert len(exposed(customer)) == 1
     customer.renewing(NOW + 2 * DAY, NOW + 40 * DAY, subscription="sub-2")
     assert customer.state.plans[1].repeated_arms == ("trial:short",)
+
+
+def test_another_expiry_of_a_card_is_another_plan() -> None:
+    customer = Customer(
+        compare(CONTROL, Arm(name="short", tone=Tone.SHORT), subject="card", policy=care().policy)
+    )
+    customer.card_expiring(NOW)
+    customer.card_expiring(NOW + DAY, replace(OLD_CARD, exp_year=2028))
+    (plan,) = customer.state.plans
+    assert (plan.arms, plan.repeated_arms) == ((), ("trial:short",))
 
 
 @pytest.mark.parametrize("subject", ["card", "renewal"])
