@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "worker": "streams.cli.worker",
     "publish": "streams.cli.publish",
     "tail": "streams.cli.tail",
+    "dlq": "streams.cli.dlq",
     "report": "streams.cli.report",
     "experiments": "streams.cli.experiments",
     "settings": "streams.cli.settings",

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from streams.cli.clients import client_properties, command_settings, connect
 from streams.cli.console import Format, Output, print_json_array, print_json_lines, print_line, print_table
+from streams.cli.dead_letter_box import letter_of
 from streams.cli.outputs import COLUMNS, moment, row
 from streams.lab.outputs import OutputReader
 from streams.lab.simulate import Output as SimulatedOutput
@@ -20,12 +21,12 @@ from streams.lab.ticks import EPOCH
 from streams.messages.card_numbers import mask
 from streams.messages.codec import Decoder
 from streams.messages.history import to_json_line
+from streams.messages.letters import Letter, Place
 from streams.messages.topics import DEAD_LETTERS, topic_of_kind
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _POLL_SECONDS = 0.2
-_CONNECT = "__connect.errors."
 
 
 class Stream(StrEnum):
@@ -100,7 +101,9 @@ def _read(messages: Iterable[Message], names: Mapping[str, str]) -> Iterator[_En
     for message in messages:
         topic = names[message.topic() or ""]
         if topic == DEAD_LETTERS.name:
-            yield _dead_letter(message)
+            letter = letter_of(message)
+            if isinstance(letter, Letter):
+                yield _dead_letter(letter)
         else:
             yield _DECODER.read(topic, message.value())
 
@@ -108,25 +111,20 @@ def _read(messages: Iterable[Message], names: Mapping[str, str]) -> Iterator[_En
 _DECODER = Decoder()
 
 
-def _dead_letter(message: Message) -> DeadLetter:
-    headers = {name: _text(value) for name, value in dict(message.headers() or ()).items()}
-    key, value = message.key(), message.value()
+def _dead_letter(letter: Letter) -> DeadLetter:
+    origin = letter.origin or Place("", -1, -1)
     return DeadLetter(
-        reason=headers.get("dunning.reason", ""),
-        field=headers.get("dunning.field"),
-        stage=headers.get(f"{_CONNECT}stage", ""),
-        message=headers.get(f"{_CONNECT}exception.message", ""),
-        topic=headers.get(f"{_CONNECT}topic", ""),
-        partition=int(headers.get(f"{_CONNECT}partition", -1)),
-        offset=int(headers.get(f"{_CONNECT}offset", -1)),
-        timestamp=EPOCH + timedelta(milliseconds=message.timestamp()[1]),
-        key=None if key is None else mask(_text(key)),
-        value_bytes=None if value is None else len(value),
+        reason=letter.reason,
+        field=letter.field,
+        stage=letter.stage,
+        message=letter.message,
+        topic=origin.topic,
+        partition=origin.partition,
+        offset=origin.offset,
+        timestamp=EPOCH + timedelta(milliseconds=letter.timestamp_ms),
+        key=None if letter.key is None else mask(letter.key.decode(errors="backslashreplace")),
+        value_bytes=None if letter.value is None else len(letter.value),
     )
-
-
-def _text(data: str | bytes | None) -> str:
-    return data.decode(errors="backslashreplace") if isinstance(data, bytes) else data or ""
 
 
 def _json(entry: _Entry) -> str:

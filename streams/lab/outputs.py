@@ -18,6 +18,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 _REQUEST_SECONDS = 30.0
 _MOST_AT_ONCE = 1_000
+# A topic that is new, or whose leader has moved, is refused for a moment.
+_PAUSE_SECONDS = 0.05
+_OTHER_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 _TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 - the bindings' only name for it
 
 
@@ -129,6 +132,18 @@ class OutputReader:
             yield from ((topic, number) for number in sorted(found[topic].partitions))
 
     def _ends(self) -> dict[tuple[str, int], int]:
+        deadline = time.monotonic() + _REQUEST_SECONDS
+        while True:
+            try:
+                return self._ask_for_ends()
+            except KafkaException as error:
+                if error.args[0].code() not in _OTHER_LEADER or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
+            # The admin client does not look for a new leader by itself before its metadata is old.
+            self._admin.list_topics(timeout=_REQUEST_SECONDS)
+
+    def _ask_for_ends(self) -> dict[tuple[str, int], int]:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         futures = self._admin.list_offsets(
             {TopicPartition(*partition): latest for partition in self._partitions},

@@ -153,7 +153,12 @@ def _reader(application_id: str) -> Iterator[Grant]:
 
 
 def _operator(application_id: str) -> Iterator[Grant]:
-    written = {POLICIES: "publishes policies", PROFILES: "writes the tombstone that erases a customer"}
+    written = {
+        **dict.fromkeys(INPUTS, "sends dead letters' records again"),
+        DEAD_LETTERS: "marks which have been dealt with",
+        POLICIES: "publishes policies",
+        PROFILES: "sends dead letters' records again, writes the tombstone that erases a customer",
+    }
     for topic in TOPICS:
         operations = [Operation.CREATE, Operation.DESCRIBE_CONFIGS, Operation.READ]
         reason = "makes, checks and reads the topics"
@@ -165,6 +170,7 @@ def _operator(application_id: str) -> Iterator[Grant]:
         application_id, "which cases hold which policy, what is held of a customer", Operation.READ
     )
     yield _transactions(f"{application_id}-policy", "publishes to all partitions or to none")
+    yield _transactions(f"{application_id}-dlq", "sends a dead letter's record again once")
     yield _reader_group()
 
 

@@ -1,9 +1,9 @@
 """Dead letters: records that cannot be used, kept whole; and the limit on how many there may be.
 
 A dead letter has the record's key, value, headers and timestamp unchanged, so that it can be mended and sent
-again. Headers are added at the end: Kafka Connect's names (KIP-298, `__connect.errors.*`), which tools know,
-and `dunning.reason` and `dunning.field`. If a record fails a second time, the last header of each name is the
-latest.
+again (`streams.messages.letters`). Headers are added at the end: Kafka Connect's names (KIP-298,
+`__connect.errors.*`), which tools know, and `dunning.reason` and `dunning.field`. If a record fails a second
+time, the last header of each name is the latest.
 
 A record that is here for a card number still holds it: who may read this topic is to be restricted.
 """
@@ -21,7 +21,9 @@ Header = tuple[str, bytes | None]
 LONGEST_MESSAGE = 1000
 """Characters of an error's message that are kept; a validation error can be as long as its input."""
 
-_CONNECT = "__connect.errors."
+CONNECT_PREFIX = "__connect.errors."
+FIRST_ADDED_HEADER = f"{CONNECT_PREFIX}topic"
+"""Where the record's own headers end: the last one of this name is the first of those that are added."""
 
 
 class Stage(StrEnum):
@@ -118,13 +120,13 @@ def dead_letter(
     code = error.code if isinstance(error, BadRecord) else BadRecordCode.PROCESSING_FAILED
     kind = type(error)
     added = {
-        f"{_CONNECT}topic": record.topic,
-        f"{_CONNECT}partition": str(record.partition),
-        f"{_CONNECT}offset": str(record.offset),
-        f"{_CONNECT}stage": stage.value,
-        f"{_CONNECT}class.name": component or stage.component,
-        f"{_CONNECT}exception.class.name": f"{kind.__module__}.{kind.__qualname__}",
-        f"{_CONNECT}exception.message": mask(str(error))[:LONGEST_MESSAGE],
+        FIRST_ADDED_HEADER: record.topic,
+        f"{CONNECT_PREFIX}partition": str(record.partition),
+        f"{CONNECT_PREFIX}offset": str(record.offset),
+        f"{CONNECT_PREFIX}stage": stage.value,
+        f"{CONNECT_PREFIX}class.name": component or stage.component,
+        f"{CONNECT_PREFIX}exception.class.name": f"{kind.__module__}.{kind.__qualname__}",
+        f"{CONNECT_PREFIX}exception.message": mask(str(error))[:LONGEST_MESSAGE],
         "dunning.reason": code.value,
     }
     if isinstance(error, BadRecord) and error.field is not None:

@@ -60,6 +60,13 @@ Added are the headers `__connect.errors.topic`, `.partition`, `.offset`, `.stage
 `.exception.class.name` and `.exception.message`, and `dunning.reason`, one of the codes below;
 `dunning.field` names the field, if it is one.
 
+Once the cause is mended, `dunning dlq replay` sends such records again: to the topic and partition where they
+were read, with key, value, timestamp and headers as they were. Added are the headers `dunning.replay.count`,
+`dunning.replay.origin` and `dunning.replay.letter`, which say how often that has been done, where the record
+was read first and which dead letter it was (each place as `topic/partition/offset`). What became of a letter
+(`dunning.dlq.fate`: `replayed` or `dropped`) is written into its partition of `dunning.dlq.v1`, as a record
+with neither key nor value whose headers `dunning.dlq.partition` and `dunning.dlq.offset` name the letter.
+
 | `dunning.reason` | meaning |
 |---|---|
 """

@@ -24,8 +24,10 @@ def test_an_input_has_one_writer_besides_the_operator_and_the_worker_reads_it() 
 
 
 def test_only_the_worker_writes_what_the_engine_says() -> None:
-    for topic in (*OUTPUTS, DEAD_LETTERS, TICKS):
+    for topic in (*OUTPUTS, TICKS):
         assert allowed(Operation.WRITE, topic.name) == {Principal.WORKER}
+    # The operator marks there what has been dealt with.
+    assert allowed(Operation.WRITE, DEAD_LETTERS.name) == {Principal.WORKER, Principal.OPERATOR}
 
 
 def test_only_the_operator_writes_policies() -> None:
