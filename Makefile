@@ -54,9 +54,12 @@ format: $(READY) ## format the code and put right what ruff can
 	$(BIN)/ruff format
 
 # pyproject.toml says what is wanted, requirements.lock what that is today. ARGS=--upgrade takes newer ones.
-lock: $(OWN_UV) ## write requirements.lock anew from pyproject.toml
+# The image has of it what a worker needs.
+lock: $(OWN_UV) ## write the lock files anew from pyproject.toml
 	$(UV) pip compile --universal --generate-hashes --python-version 3.11 --group dev \
 	    --extra java --extra statistics pyproject.toml -o requirements.lock --quiet $(ARGS)
+	$(UV) pip compile --universal --generate-hashes --python-version 3.11 --constraints requirements.lock \
+	    --no-annotate pyproject.toml -o deploy/requirements.lock --quiet
 
 clean: ## remove the environment, downloads and caches (data of a local Kafka stays)
 	rm -rf .venv .uv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

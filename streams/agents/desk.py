@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from streams.agents.outcome_table import OutcomeTable
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
+from streams.agents.tables import CUSTOMERS, PARTITIONS
 from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
 from streams.dunning.events import CustomerEvent, Tick
@@ -95,11 +96,11 @@ class Desk:
         metrics: Metrics,
     ) -> None:
         self._customers: Table[CustomerState] = app.Table(
-            "customers", codec=Codec(encode_state, decode_state), due=due_micros
+            CUSTOMERS, codec=Codec(encode_state, decode_state), due=due_micros
         )
         # Of each partition: its clock, how many cases stand where, and what it goes by.
         self._partitions: Table[PartitionFacts] = app.Table(
-            "partitions", codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(PartitionFacts).decode)
+            PARTITIONS, codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(PartitionFacts).decode)
         )
         self.outcomes = OutcomeTable(app)
         self.policies = policies

@@ -1,14 +1,12 @@
 """The table of outcomes: what was counted in each partition, by group."""
 
+from streams.agents.tables import OUTCOMES
 from streams.dunning.measures import About, Counts, Group
 from streams.dunning.outcome_bytes import decode_counts, decode_group, encode_counts, encode_group
 from streams.engine import App, Codec, Table
 from streams.ops.metrics import PartitionFacts
 
-__all__ = ["MOST_GROUPS", "OUTCOMES", "OutcomeTable"]
-
-OUTCOMES = "outcomes"
-"""The table's name; its changelog, summed over partitions, is what `dunning report` reads."""
+__all__ = ["MOST_GROUPS", "OutcomeTable"]
 
 MOST_GROUPS = 20_000
 """Groups of a partition. What a policy can make is the product of its campaigns, steps, channels, templates,

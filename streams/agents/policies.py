@@ -13,6 +13,7 @@ topic no longer have it.
 import logging
 from collections.abc import Callable, Sequence
 
+from streams.agents.tables import POLICIES
 from streams.engine import App, Codec, ConfigurationError, Table
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.policy_change import PolicyChange
@@ -44,7 +45,7 @@ class Policies:
     def __init__(
         self, app: App, configured: LoadedPolicy, earlier: Sequence[LoadedPolicy], metrics: Metrics
     ) -> None:
-        self._kept: Table[bytes] = app.Table("policies", codec=Codec(bytes, bytes))
+        self._kept: Table[bytes] = app.Table(POLICIES, codec=Codec(bytes, bytes))
         self._configured = configured
         self._earlier = tuple(earlier)
         self._metrics = metrics

@@ -9,6 +9,7 @@ import msgspec
 from confluent_kafka import Message
 from msgspec import Struct
 
+from streams.agents.tables import CUSTOMERS, PARTITIONS, POLICIES
 from streams.cli.clients import client_properties
 from streams.cli.errors import CommandError
 from streams.dunning.state import CustomerState
@@ -59,7 +60,7 @@ def read_deployment(settings: Settings) -> DeploymentState:
         KafkaException: there are none, for no worker has run yet, or the broker does not answer.
     """
     holders: dict[tuple[int, bytes], Holder] = {}
-    for message in changelog_records(settings, "customers"):
+    for message in changelog_records(settings, CUSTOMERS):
         key, value = _key(message), message.value()
         state = None if value is None else decode_state(open_envelope(value))
         if state is not None and state.cases:
@@ -91,7 +92,7 @@ def policy_in_force(settings: Settings) -> LoadedPolicy:
 
 def _facts(settings: Settings) -> dict[int, PartitionFacts]:
     facts: dict[int, PartitionFacts] = {}
-    for message in changelog_records(settings, "partitions"):
+    for message in changelog_records(settings, PARTITIONS):
         if (value := message.value()) is not None:
             facts[_key(message)[0]] = _FACTS.decode(open_envelope(value))
     return facts
@@ -103,7 +104,7 @@ def _in_force(facts: Mapping[int, PartitionFacts]) -> dict[int, str]:
 
 def _versions(settings: Settings) -> dict[str, LoadedPolicy]:
     packed: dict[tuple[int, bytes], bytes] = {}
-    for message in changelog_records(settings, "policies"):
+    for message in changelog_records(settings, POLICIES):
         if (value := message.value()) is not None:
             packed[_key(message)] = open_envelope(value)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from streams.cli import reference as commands
+from streams.deployment import strimzi
 from streams.messages import reference as messages
 from streams.ops import dashboards
 from streams.ops import reference as metrics
@@ -14,6 +15,8 @@ from streams.policy import reference as policy
 from streams.policy import schema
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "deploy/strimzi/topics.yaml": strimzi.render_topics,
+    "deploy/strimzi/users.yaml": strimzi.render_users,
     "docs/cli.md": commands.render,
     "docs/compliance.md": compliance.render,
     "docs/messages.md": messages.render,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from streams.agents.outcome_table import OUTCOMES
+from streams.agents.tables import OUTCOMES
 from streams.cli.deployment_state import changelog_records
 from streams.cli.errors import CommandError
 from streams.dunning.measures import Counts, Tally, add_up

@@ -57,7 +57,7 @@ class LibrdkafkaCluster:
             topic,
             num_partitions=partitions,
             replication_factor=self._settings.changelog_replication,
-            config={**self._settings.changelog_config, "cleanup.policy": "compact"},
+            config=dict(self._settings.changelog_topic_config),
         )
         try:
             self._admin.create_topics([new], operation_timeout=self._timeout)[topic].result(self._timeout)

@@ -122,6 +122,11 @@ class EngineSettings:
         """The topic that holds a table's changes."""
         return f"{self.application_id}-{table}-changelog"
 
+    @property
+    def changelog_topic_config(self) -> Mapping[str, str]:
+        """The settings of changelog topics: only the last value of each key need stay."""
+        return {**self.changelog_config, "cleanup.policy": "compact"}
+
     def _problems(self) -> list[str]:
         problems = [
             f"{name} is {value!r}; it may hold letters, digits, dots, dashes and underscores"

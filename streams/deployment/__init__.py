@@ -1,0 +1,1 @@
+"""What a deployment needs around the workers: topics, rights on Kafka, and the files that declare them."""
