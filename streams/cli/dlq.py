@@ -82,7 +82,7 @@ def list_letters(
     found = read_letters(settings, lambda letter: chosen.matches(letter, settings.topic_prefix))
     shown = [(letter, now) for letter, now in found if fate in (Shown.ALL, now)]
     print_rows([_listed(letter, str(now)) for letter, now in shown], output)
-    note(f"{len(shown)} dead letters")
+    _note_count(len(shown), "listed")
 
 
 @app.command()
@@ -114,7 +114,7 @@ def show(
         for letter, now in found
     ]
     _print_each(described, output)
-    note(f"{len(described)} dead letters")
+    _note_missing(chosen, found)
 
 
 @app.command("replay")
@@ -214,11 +214,22 @@ def _finish(
             fates = {letter.id: what for letter in done}
             fates |= {letter: f"refused: {why}" for letter, why in refused.items()}
             print_rows([_listed(letter, fates[letter.id]) for letter in found if letter.id in fates], output)
-    note(f"{len(done)} dead letters {what}, {len(refused)} refused")
+    _note_count(len(done), f"{what}, {len(refused)} refused")
     if finished := sum(now is not Fate.OPEN for _, now in matching):
         note(f"{finished} more that match had been replayed or dropped before")
+    _note_missing(chosen, matching)
     if refused:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _note_count(count: int, what: str) -> None:
+    note(f"{count} dead letter{'' if count == 1 else 's'} {what}")
+
+
+def _note_missing(chosen: Selection, found: Sequence[tuple[Letter, Fate]]) -> None:
+    """Those that were named and are not there, or do not satisfy the rest."""
+    if missing := sorted(chosen.letters - {letter.id for letter, _ in found}):
+        note(f"no letter that matches: {', '.join(map(str, missing))}")
 
 
 def _partition_counts(settings: Settings) -> dict[str, int]:

@@ -77,7 +77,7 @@ Letters = Annotated[
     list[LetterId] | None,
     typer.Argument(
         parser=parse_letter,
-        metavar="[LETTER]...",
+        metavar="LETTER",
         show_default="all",
         help="PARTITION:OFFSET of a letter, as `dunning dlq list` shows it.",
     ),

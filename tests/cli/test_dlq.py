@@ -180,6 +180,7 @@ def test_a_record_is_sent_again_as_it_was_and_once(box: Box) -> None:
     assert "0 dead letters replayed" in again.stderr
     assert "1 more that match had been replayed or dropped before" in again.stderr
     assert len(box.sent()) == 1
+    assert "no letter that matches: 0:3, 1:7" in box.run("dlq", "drop", "1:7", "0:3").stderr
     assert [each["letter"] for each in box.dlq("list")] == ["1:1"]
     assert [each["letter"] for each in box.dlq("list", "--fate", "replayed")] == ["1:0"]
     dropped = box.dlq("drop", "--all")
