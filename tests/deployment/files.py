@@ -22,6 +22,7 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
 
 
 def seconds_to_stop(settings: Settings) -> float:
-    """What a worker may need for the round in hand."""
+    """By when a worker has ended; it is time enough for the round in hand."""
     engine = settings.engine("ticks")
-    return engine.agent_timeout_seconds + engine.transaction_timeout_seconds
+    assert settings.stop_seconds > engine.agent_timeout_seconds + engine.transaction_timeout_seconds
+    return settings.stop_seconds

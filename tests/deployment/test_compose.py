@@ -77,6 +77,17 @@ def test_kafka_is_the_version_that_the_tests_run_on(services: dict[str, dict[str
     assert services["kafka"]["image"].startswith(f"apache/kafka:{version}@")
 
 
+def test_what_is_mounted_exists(services: dict[str, dict[str, Any]]) -> None:
+    mounted = [
+        volume["source"]
+        for each in services.values()
+        for volume in each.get("volumes", ())
+        if volume["type"] == "bind"
+    ]
+    assert mounted
+    assert [each for each in mounted if not Path(each).exists()] == []
+
+
 def test_prometheus_scrapes_every_worker(services: dict[str, dict[str, Any]]) -> None:
     text = (FILE.parent / "prometheus.yml").read_text()
     assert set(re.findall(r"([\w-]+):9464", text)) == set(workers(services))

@@ -106,7 +106,7 @@ def test_probes_and_service_ask_what_a_worker_answers(manifests: list[dict[str, 
         name: container(manifests)[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")
     }
     assert probes == {
-        "startup": {"path": "/ready", "port": port["name"]},
+        "startup": {"path": "/startup", "port": port["name"]},
         "readiness": {"path": "/ready", "port": port["name"]},
         "liveness": {"path": "/live", "port": port["name"]},
     }
