@@ -197,6 +197,8 @@ def debt_variables(turn: Turn, case: Case, debt: Debt, kind: MessageKind) -> dic
         ]
         if retries and debt.decline_class is DeclineClass.SOFT:
             variables["next_retry_on"] = local_day(min(retries), turn.zone).isoformat()
+        if subject.told_reason is not None:
+            variables["reason"] = subject.told_reason
     if kind is MessageKind.FINAL_NOTICE:
         variables["suspension_date"] = local_day(suspension_named(turn, case, debt), turn.zone).isoformat()
     if subject.pay_url is not None:

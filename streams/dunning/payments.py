@@ -16,7 +16,7 @@ from streams.dunning.bounds import (
 )
 from streams.dunning.cases import case_with, close, merge_failure, refresh, settle, take_in
 from streams.dunning.commands import Outcome, ReasonCode
-from streams.dunning.declines import classify
+from streams.dunning.declines import classify, told_reason
 from streams.dunning.events import (
     InvoiceClosed,
     PaymentFailed,
@@ -43,6 +43,7 @@ _CLOSINGS = {
 
 def payment_failed(turn: Turn, event: PaymentFailed) -> None:
     """A failure opens a case, joins one, or is one more attempt of an invoice that is known."""
+    decline_class = classify(event, turn.policy)
     failure = Invoice(
         invoice_id=event.invoice_id,
         subscription_id=event.subscription_id,
@@ -50,10 +51,11 @@ def payment_failed(turn: Turn, event: PaymentFailed) -> None:
         amount_minor=event.amount_minor,
         failures=(event.occurred_at,),
         attempts=max(1, event.attempt or 1),
-        decline_class=classify(event, turn.policy),
+        decline_class=decline_class,
         next_retry_at=event.next_retry_at,
         card=event.card,
         pay_url=event.pay_url,
+        told_reason=told_reason(event, decline_class, turn.policy),
         retries=attempt_of(event, turn.policy),
     )
     known = case_with(turn, event.invoice_id)

@@ -74,6 +74,7 @@ class Invoice(Struct, frozen=True, array_like=True):
     restarted_at: datetime | None = None
     retries: Retries | None = None
     unconfirmed: bool = False
+    told_reason: str | None = None
 
     @property
     def owed_since(self) -> datetime:

@@ -47,7 +47,7 @@ the latest first: local day, channel, step, and `sent` `tried` `delivered` `boun
 
 VARIABLES: dict[MessageKind, Variables] = {
     MessageKind.FAILURE: Variables(
-        frozenset({"decline_class", "days_overdue"}), _PAYMENT | {"next_retry_on"}
+        frozenset({"decline_class", "days_overdue"}), _PAYMENT | {"next_retry_on", "reason"}
     ),
     MessageKind.FINAL_NOTICE: Variables(frozenset({"suspension_date", "days_overdue"}), _PAYMENT),
     MessageKind.AUTHENTICATION: Variables(frozenset(), _PAYMENT),

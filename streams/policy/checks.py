@@ -1,6 +1,6 @@
 """What a policy must hold beyond its schema, so that it means what its author wants. All is told at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from babel import Locale
 from babel.numbers import is_currency
 
+from streams.dunning.declines import UNTOLD
 from streams.dunning.events import Channel
 from streams.dunning.policy import Campaign, Policy, Priority, Reminder, Window
 from streams.dunning.reply_words import ReplyWords, plain
@@ -58,15 +59,9 @@ def policy_problems(policy: Policy) -> Iterator[Problem]:
         yield Problem(
             "default_locale", f"`{policy.default_locale}` is not a locale", "BCP 47, like en or de-AT"
         )
-    for table, codes in policy.declines.items():
-        for code in codes:
-            wanted = code.lower() if table == "vendor" else code.upper()
-            if code != wanted:
-                yield Problem(
-                    f"declines.{table}.{code}",
-                    "would never be found",
-                    f"the table is looked up with `{wanted}`",
-                )
+    yield from _codes("declines", policy.declines)
+    yield from _codes("told_reasons", policy.told_reasons)
+    yield from _untold(policy)
 
 
 def policy_warnings(policy: Policy) -> Iterator[Problem]:
@@ -80,6 +75,25 @@ def policy_warnings(policy: Policy) -> Iterator[Problem]:
                     f"suspends after {step.day} days, while many payments recover by themselves in "
                     f"{SHORTEST_SENSIBLE_LADDER}",
                 )
+
+
+def _codes(name: str, tables: Mapping[str, Mapping[str, object]]) -> Iterator[Problem]:
+    for table, codes in tables.items():
+        for code in codes:
+            wanted = code.lower() if table == "vendor" else code.upper()
+            if code != wanted:
+                hint = f"the table is looked up with `{wanted}`"
+                yield Problem(f"{name}.{table}.{code}", "would never be found", hint)
+
+
+def _untold(policy: Policy) -> Iterator[Problem]:
+    """Of what is never told there may be no words, even though nothing would say them."""
+    for table, codes in policy.told_reasons.items():
+        for code in codes:
+            decline_class = policy.declines.get(table, {}).get(code, policy.default_decline_class)
+            if decline_class in UNTOLD:
+                message = f"is of the class `{decline_class.value}`, whose reason is never told"
+                yield Problem(f"told_reasons.{table}.{code}", message, "remove it")
 
 
 def _campaigns(policy: Policy) -> Iterator[Problem]:

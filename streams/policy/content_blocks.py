@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
+from msgspec import Struct
 
 from streams.dunning.audience import Tone
 from streams.policy.content_texts import BLOCKS, Block, Blocks
@@ -24,22 +25,36 @@ that hold each other twice."""
 
 _ENVIRONMENT = Sandbox()
 _MENTION = re.compile(rf"\b{BLOCKS}\s*\.\s*(\w+)")
+_LONE_TAG = re.compile(r"^[ \t]*(\{%(?:(?!%\}).)*?)([-+]?%\})[ \t]*\n", re.MULTILINE)
+"""A tag that stands alone on its line leaves no line. Jinja's `trim_blocks` would also take the end of a line
+that ends with a tag, and join two paragraphs."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def parsed(source: str, blocks: Blocks, default_tone: Tone, name: str | None = None) -> nodes.Template:
-    """The syntax tree of a text with its blocks in it.
+class Prepared(Struct, frozen=True):
+    """A text as it was read.
+
+    `refused` says in words what in it is not for messages; `names` are the variables that it asks for. There
+    is a template unless something is refused, or the text is a block's, which is sent within others only.
+    """
+
+    names: frozenset[str]
+    refused: tuple[str, ...]
+    template: jinja2.Template | None
+
+
+def prepared(source: str, blocks: Blocks, default_tone: Tone, name: str | None = None) -> Prepared:
+    """A text with its blocks in it; read and compiled once for the same words.
 
     Raises:
         jinja2.TemplateSyntaxError: It is not a template, or a block is not there, holds itself, or lacks the
-            default tone; `name` is the block whose own text is wrong.
+            default tone; the error's `name` is the block whose own text is wrong. `name` says which block
+            `source` is of, if it is one.
     """
-    return _Expansion(blocks, default_tone).expanded(source, name)
-
-
-def refusals(tree: nodes.Template) -> tuple[str, ...]:
-    """What in a text is not for messages, in words."""
-    return tuple(_ENVIRONMENT.refusals(tree))
+    used = sorted(mentioned(source, blocks))
+    frozen = tuple((each, _frozen(blocks[each])) for each in used if each in blocks)
+    return _prepared(source, frozen, default_tone, name)
 
 
 def mentioned(source: str, blocks: Blocks) -> Iterator[str]:
@@ -64,26 +79,47 @@ def varies_by_tone(source: str, blocks: Blocks) -> bool:
 
 
 def compiled(source: str, blocks: Blocks, default_tone: Tone) -> jinja2.Template:
-    """The template of a text, made once for the same words. Raises jinja2.TemplateSyntaxError."""
-    used = sorted(mentioned(source, blocks))
-    frozen = tuple((name, _frozen(blocks[name])) for name in used if name in blocks)
-    return _compiled(source, frozen, default_tone)
+    """The template of a text that has been checked. Raises jinja2.TemplateSyntaxError."""
+    found = prepared(source, blocks, default_tone)
+    if found.template is None:
+        raise jinja2.TemplateSyntaxError(found.refused[0], 1)
+    return found.template
 
 
-# Two policies of six languages: a check after a small change compiles only what has changed.
+_Frozen = str | tuple[tuple[Tone, str], ...]
+
+
+# Two policies of six languages: a check after a small change reads only what has changed.
 @lru_cache(maxsize=2048)
-def _compiled(
-    source: str, blocks: tuple[tuple[str, str | tuple[tuple[Tone, str], ...]], ...], default_tone: Tone
-) -> jinja2.Template:
-    thawed = {name: block if isinstance(block, str) else dict(block) for name, block in blocks}
+def _prepared(
+    source: str, blocks: tuple[tuple[str, _Frozen], ...], default_tone: Tone, name: str | None
+) -> Prepared:
+    thawed = {each: block if isinstance(block, str) else dict(block) for each, block in blocks}
+    tree = _Expansion(thawed, default_tone).expanded(source, name)
+    refused = tuple(_ENVIRONMENT.refusals(tree))
+    if refused or name is not None:
+        return Prepared(frozenset() if refused else _names(tree), refused, None)
     try:
-        return _ENVIRONMENT.from_string(parsed(source, thawed, default_tone))
+        template = _ENVIRONMENT.from_string(tree)
     except (SyntaxError, RecursionError) as error:
         # Python's own limits: a hundred levels of conditions.
-        raise jinja2.TemplateSyntaxError(f"is too deep to be compiled ({error})", 1) from error
+        raise jinja2.TemplateSyntaxError(f"is too deep to be compiled ({error})", 1, name) from error
+    return Prepared(_names(tree), (), template)
 
 
-def _frozen(block: Block) -> str | tuple[tuple[Tone, str], ...]:
+def _names(tree: nodes.Template) -> frozenset[str]:
+    """The variables that a text asks for: all names that are not a loop's own."""
+    own = {"loop"}
+    for loop in tree.find_all(nodes.For):
+        own |= {target.name for target in _targets(loop.target)}
+    return frozenset(name.name for name in tree.find_all(nodes.Name)) - own
+
+
+def _targets(target: nodes.Node) -> list[nodes.Name]:
+    return [target] if isinstance(target, nodes.Name) else list(target.find_all(nodes.Name))
+
+
+def _frozen(block: Block) -> _Frozen:
     return block if isinstance(block, str) else tuple(sorted(block.items()))
 
 
@@ -106,7 +142,8 @@ class _Expansion(NodeTransformer):
             line = source.count("\n", 0, found.start()) + 1
             raise jinja2.TemplateSyntaxError(f"has the control character {found[0]!r}", line, name)
         try:
-            tree = _ENVIRONMENT.parse(source, name)
+            # The line's end goes into the tag: lines keep their numbers.
+            tree = _ENVIRONMENT.parse(_LONE_TAG.sub(r"\1\n\2", source), name)
             self.visit(tree)
         except RecursionError:
             raise jinja2.TemplateSyntaxError("is nested too deeply", 1, name) from None

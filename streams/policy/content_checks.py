@@ -9,7 +9,6 @@ from difflib import get_close_matches
 
 import jinja2
 import msgspec
-from jinja2 import meta
 from msgspec import Struct
 
 from streams.dunning.audience import Tone
@@ -18,7 +17,7 @@ from streams.dunning.events import Channel
 from streams.dunning.policy import Policy
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
 from streams.policy.content import ALWAYS_KNOWN, Content
-from streams.policy.content_blocks import mentioned, parsed, refusals, varies_by_tone
+from streams.policy.content_blocks import mentioned, prepared, varies_by_tone
 from streams.policy.content_texts import BLOCKS, Block, Text, Wording
 from streams.policy.errors import Problem, RenderError
 from streams.policy.formats import parse_locale
@@ -171,12 +170,12 @@ def _blocks(content: Content) -> Iterator[Problem]:
                 yield Problem(path, f"has no text in the tone `{tone}`, which serves the others", "add it")
             for place, source in _block_sources(path, block):
                 try:
-                    tree = parsed(source, known, content.default_tone, name)
+                    refused = prepared(source, known, content.default_tone, name).refused
                 except jinja2.TemplateSyntaxError as error:
                     if error.name in {None, name}:
                         yield Problem(place, f"is not a template, line {error.lineno}: {error.message}")
                     continue
-                for what in refusals(tree):
+                for what in refused:
                     yield Problem(place, what, _ONLY)
 
 
@@ -205,18 +204,15 @@ def _syntax(place: _Place, content: Content, asked: list[Use]) -> Iterator[Probl
     known = _known_names({use.kind for use in asked}, place.channel)
     for path, source in _sources(place):
         try:
-            tree = parsed(source, blocks, content.default_tone)
+            found = prepared(source, blocks, content.default_tone)
         except jinja2.TemplateSyntaxError as error:
             # What is wrong within a block is told once, of the block.
             told = error.name is not None
             yield _TOLD if told else Problem(path, f"is not a template, line {error.lineno}: {error.message}")
             continue
-        refused = refusals(tree)
-        for what in refused:
+        for what in found.refused:
             yield Problem(path, what, _ONLY)
-        if refused:
-            continue
-        for name in sorted(meta.find_undeclared_variables(tree) - known):
+        for name in sorted(found.names - known):
             hint = _nearest(name, known) or f"known here: {', '.join(sorted(known))}"
             if name == BLOCKS:
                 hint = "a block stands by itself: {{ blocks.greeting }}"

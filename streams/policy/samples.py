@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
-from streams.dunning.policy import DeclineClass
+from streams.dunning.policy import DeclineClass, ToldReason
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
 from streams.policy.usage import Use
 
@@ -33,6 +33,7 @@ _VALUES = {
     "plan_name": "Professional Team Plus",
     "previous_amount_minor": "99900",
     "promised_until": "2026-02-25",
+    "reason": "insufficient_funds",
     "renews_on": "2026-09-23",
     "responded_on": "2026-02-20",
     "subscription_count": "2",
@@ -40,6 +41,14 @@ _VALUES = {
     "trial_days": "30",
     "trial_ends": "true",
 }
+
+_ALTERNATIVES = {
+    "interval": ("day", "week", "month", "year"),
+    "reason": tuple(reason.value for reason in ToldReason),
+    "subscription_count": ("0", "1"),
+    "days_left": ("0", "1"),
+}
+_DATES = frozenset({"next_retry_on", "renews_on", "suspension_date"})
 
 _WITH_INVOICES = frozenset(
     {
@@ -55,21 +64,40 @@ _WITH_INVOICES = frozenset(
 def samples(use: Use, channel: Channel, locale: str) -> Iterator[NotificationCommand]:
     """Commands for one use of a template.
 
-    With all that it can have, with each optional part left out in turn, and with nothing optional.
+    With all that it can have, with each optional part left out in turn, and with nothing optional; with each
+    value of what has a closed list of them; for SMS also with each month: one accented letter in its name may
+    double what the message costs.
     """
     variables = VARIABLES[use.kind]
     # Only a soft decline is tried again.
-    absent = {"next_retry_on"} if use.decline_class not in {None, DeclineClass.SOFT} else set()
+    absent = set() if use.decline_class in {None, DeclineClass.SOFT} else {"next_retry_on"}
+    if use.decline_class is DeclineClass.AUTHENTICATION:
+        absent.add("reason")
     for_calls = CALL_VARIABLES if channel is Channel.PHONE else frozenset[str]()
     optional = sorted((variables.optional - absent) | for_calls)
     combinations = {frozenset(optional), frozenset(), *(frozenset(optional) - {name} for name in optional)}
+    invoices = 2 if use.kind in _WITH_INVOICES else 0
     for chosen in sorted(combinations, key=sorted):
         values = {name: _VALUES[name] for name in sorted(variables.required | chosen)}
         if use.decline_class is not None:
             values["decline_class"] = use.decline_class.value
-        yield _command(use, channel, locale, values, invoices=2 if use.kind in _WITH_INVOICES else 0)
+        yield _command(use, channel, locale, values, invoices=invoices)
+        if chosen == frozenset(optional):
+            for other in _others(values, channel):
+                yield _command(use, channel, locale, other, invoices=invoices)
     if use.kind is MessageKind.APOLOGY:
         yield _command(use, channel, locale, {}, invoices=1)
+
+
+def _others(values: dict[str, str], channel: Channel) -> Iterator[dict[str, str]]:
+    for name, alternatives in _ALTERNATIVES.items():
+        for value in alternatives:
+            if values.get(name, value) != value:
+                yield {**values, name: value}
+    dates = values.keys() & _DATES
+    if channel is Channel.SMS and dates:
+        for month in range(1, 13):
+            yield {**values, **dict.fromkeys(sorted(dates), f"2026-{month:02}-23")}
 
 
 def _command(

@@ -170,8 +170,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined,
             finalize=_written,
             autoescape=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
+            keep_trailing_newline=True,
         )
         self.globals.clear()
         self.filters.clear()

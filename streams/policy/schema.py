@@ -42,7 +42,10 @@ _CONTENT: dict[str, Any] = {
                             "type": "object",
                             "minProperties": 1,
                             "propertyNames": _TONES,
-                            "additionalProperties": {"type": "string", "minLength": 1},
+                            "additionalProperties": {
+                                "description": "May be empty: the tone leaves it out.",
+                                "type": "string",
+                            },
                         },
                     ]
                 },
