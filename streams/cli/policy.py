@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import policy_versions
+from streams.cli import policy_preview, policy_versions
 from streams.cli.console import Format, Output, note, print_json, print_line, print_rows
 from streams.cli.policy_versions import PolicyArgument
 from streams.policy import load, shipped_names
@@ -68,6 +68,7 @@ def schema() -> None:
 
 
 for _command in (
+    policy_preview.preview,
     policy_versions.publish,
     policy_versions.versions,
     policy_versions.migrate,

@@ -69,7 +69,7 @@ class Content:
         self.blocks = blocks or {}
         self.default_tone = policy.default_tone
         self._default_locale = policy.default_locale
-        self._sender = policy.sender
+        self._sender = None if policy.sender is None else content_output.clean(policy.sender)
         self._links = policy.links
         self._by_tag = {tag.replace("_", "-").lower(): tag for tag in texts}
         self._optional: dict[str, frozenset[str]] = {}
@@ -125,8 +125,7 @@ class Content:
             body = content_output.tidy(words.body.render(context))
             subject = None
             if words.subject is not None:
-                # A line break in a subject would let a value add headers to an e-mail.
-                subject = " ".join(content_output.plain(words.subject.render(context), locale).split())
+                subject = content_output.one_line(content_output.plain(words.subject.render(context), locale))
         except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError) as error:
             raise _render_error(command, str(error)) from error
         html = None

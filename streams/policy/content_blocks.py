@@ -48,9 +48,8 @@ def prepared(source: str, blocks: Blocks, default_tone: Tone, name: str | None =
     """A text with its blocks in it; read and compiled once for the same words.
 
     Raises:
-        jinja2.TemplateSyntaxError: It is not a template, or a block is not there, holds itself, or lacks the
-            default tone; the error's `name` is the block whose own text is wrong. `name` says which block
-            `source` is of, if it is one.
+        jinja2.TemplateSyntaxError: It is not a template, or a block is not there or holds itself; the error's
+            `name` is the block whose own text is wrong. `name` says which block `source` is of, if it is one.
     """
     used = sorted(mentioned(source, blocks))
     frozen = tuple((each, _frozen(blocks[each])) for each in used if each in blocks)
@@ -181,9 +180,8 @@ class _Expansion(NodeTransformer):
             raise jinja2.TemplateSyntaxError(f"has more than {MOST_BLOCKS} blocks", line)
         if isinstance(block, str):
             return self._body(name, block)
-        if self._default_tone not in block:
-            raise jinja2.TemplateSyntaxError(f"has no text in the tone {self._default_tone}", 1, name)
-        default = block[self._default_tone]
+        # Not the first that is written: the order of a map means nothing in a policy.
+        default = block.get(self._default_tone) or next(block[tone] for tone in Tone if tone in block)
         others = [(tone, words) for tone, words in block.items() if words != default]
         if not others:
             return self._body(name, default)

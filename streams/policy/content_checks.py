@@ -165,9 +165,6 @@ def _blocks(content: Content) -> Iterator[Problem]:
         known = content.blocks_of(locale)
         for name, block in blocks.items():
             path = f"content.{locale}.{BLOCKS}.{name}"
-            if not isinstance(block, str) and content.default_tone not in block:
-                tone = content.default_tone.value
-                yield Problem(path, f"has no text in the tone `{tone}`, which serves the others", "add it")
             for place, source in _block_sources(path, block):
                 try:
                     refused = prepared(source, known, content.default_tone, name).refused

@@ -6,11 +6,12 @@ button. Nothing in it is loaded from elsewhere.
 """
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
 from babel import Locale
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from streams.policy import formats
 
@@ -19,8 +20,9 @@ _BEGIN, _BETWEEN, _END = "\x02", "\x1f", "\x03"
 _LINK = re.compile(f"{_BEGIN}([^{_BETWEEN}{_END}]*){_BETWEEN}([^{_BETWEEN}{_END}]*){_END}")
 _STRAY = re.compile(f"[{_BEGIN}{_BETWEEN}{_END}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
-_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+")
+_BLANK_LINES = re.compile(r"\n{3,}")
 _SPACE_AT_END = re.compile(r"[ \t]+$", re.MULTILINE)
+_SPACES = re.compile(r"[ \x00-\x1f\x7f\u2028\u2029]+")
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 _SMS_EQUALS = str.maketrans(
@@ -48,6 +50,9 @@ _LAYOUT = jinja2.Environment(
     autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
 ).from_string(Path(__file__).with_name("mail.html").read_text(encoding="utf-8"))
 
+_HOLE = "\x00"
+"""Where the layout takes what differs by message: a character that no setting has, and escaping leaves."""
+
 _BUTTON = (
     '<p><a href="{url}" style="display:inline-block;padding:12px 20px;border-radius:6px;'
     'background:#1a56b0;color:#ffffff;font-weight:600;text-decoration:none">{label}</a></p>'
@@ -59,6 +64,11 @@ def clean(value: str) -> str:
     return value if value.isascii() and value.isprintable() else _CONTROL.sub(" ", value)
 
 
+def one_line(written: str) -> str:
+    """A subject: a line break in it would let a value add headers to an e-mail."""
+    return _SPACES.sub(" ", written).strip(" ")
+
+
 def link_mark(url: str, label: str) -> str:
     """A link as a template writes it, until it is known whether it becomes text or HTML."""
     return f"{_BEGIN}{label}{_BETWEEN}{url}{_END}"
@@ -66,15 +76,23 @@ def link_mark(url: str, label: str) -> str:
 
 def tidy(written: str) -> str:
     """What a template has written, without the blank lines that its conditions left."""
-    return _BLANK_LINES.sub("\n\n", _SPACE_AT_END.sub("", written)).strip()
+    if " \n" in written or "\t\n" in written:
+        written = _SPACE_AT_END.sub("", written)
+    if "\n\n\n" in written:
+        written = _BLANK_LINES.sub("\n\n", written)
+    return written.strip()
 
 
 def plain(tidied: str, locale: Locale) -> str:
     """The text with each link written out."""
     if _BEGIN not in tidied:
         return tidied
-    written = _LINK.sub(lambda link: formats.labelled(link[1], link[2], locale), tidied)
-    return _STRAY.sub("", written)
+    return _without_strays(_LINK.sub(lambda link: formats.labelled(link[1], link[2], locale), tidied))
+
+
+def _without_strays(text: str) -> str:
+    """A link that a filter has cut in two leaves its marks."""
+    return _STRAY.sub("", text) if _BEGIN in text or _BETWEEN in text or _END in text else text
 
 
 def sms(text: str) -> str:
@@ -85,23 +103,32 @@ def sms(text: str) -> str:
 def mail(tidied: str, subject: str, locale: Locale, sender: str | None) -> str:
     """A whole HTML document that says what the text says."""
     paragraphs = "\n".join(map(_paragraph, str(escape(tidied)).split("\n\n")))
-    return _LAYOUT.render(
-        language=str(locale).replace("_", "-"),
-        direction=locale.text_direction,
-        subject=subject,
-        sender=sender,
-        content=Markup(paragraphs),  # noqa: S704 (escaped above, then marked up)
-    )
+    title = str(escape(subject))
+    before, between, after, end = _frame(str(locale).replace("_", "-"), locale.text_direction, sender)
+    return f"{before}{title}{between}{title}{after}{paragraphs}{end}"
+
+
+# As many as there are locales in use: what differs by message is not in it.
+@lru_cache(maxsize=256)
+def _frame(language: str, direction: str, sender: str | None) -> tuple[str, str, str, str]:
+    """The layout around the subject (twice) and the paragraphs, escaped by Jinja."""
+    around = _LAYOUT.render(
+        language=language, direction=direction, sender=sender, subject=_HOLE, content=_HOLE
+    ).split(_HOLE)
+    before, between, after, end = around
+    return before, between, after, end
 
 
 def _paragraph(escaped: str) -> str:
-    alone = _LINK.fullmatch(escaped)
-    if alone is not None and _WEB_ADDRESS.fullmatch(alone[2]):
-        return _BUTTON.format(url=alone[2], label=alone[1])
+    if _BEGIN in escaped:
+        alone = _LINK.fullmatch(escaped)
+        if alone is not None and _WEB_ADDRESS.fullmatch(alone[2]):
+            return _BUTTON.format(url=alone[2], label=alone[1])
+        escaped = _without_strays(_LINK.sub(_anchor, escaped))
     parts: list[str] = []
     lines: list[str] = []
     items: list[str] = []
-    for line in _STRAY.sub("", _LINK.sub(_anchor, escaped)).split("\n"):
+    for line in escaped.split("\n"):
         if line.startswith("- "):
             parts += _closed(lines, "<p>", "<br>", "</p>")
             items.append(line[2:])

@@ -41,7 +41,8 @@ Texts = Mapping[str, Mapping[str, Mapping[Channel, Text]]]
 """Locale, template, channel."""
 
 Block = str | Mapping[Tone, str]
-"""One text for every tone, or one by tone, the default tone's among them."""
+"""One text for every tone, or one by tone. A tone that is not written gets the policy's default tone, else
+the first that is, in the order supportive, formal, short."""
 
 Blocks = Mapping[str, Block]
 """The blocks of one locale, by name."""

@@ -116,7 +116,8 @@ _CONTENT = """\
 ## Content
 
 `content.<locale>.<template>.<channel>` has a `body`, and a `subject` for an e-mail (its subject), a push (its
-title; needed for both) or a letter (its headline). Of a customer's locale `de-AT`, the texts in `de-AT` are
+title; needed for both) or a letter (its headline). [Content](content.md) tells how texts are written: blocks,
+tones, links, and what is sent by which channel. Of a customer's locale `de-AT`, the texts in `de-AT` are
 taken, else those in `de`, else those of `default_locale`. That one must have all of them: each template for
 every channel that its step names, and for all of `channel_order`, since a step falls to the next channel when
 one is dead. A failed payment's template has three variants, `<template>_soft`, `<template>_hard` and

@@ -20,8 +20,10 @@ def care() -> LoadedPolicy:
 
 @pytest.fixture
 def document(care: LoadedPolicy) -> dict[str, Any]:
-    """The shipped policy as plain values, to be changed."""
-    return copy.deepcopy(care.document)
+    """The shipped policy as plain values, to be changed; in English alone, which is checked sooner."""
+    document = copy.deepcopy(care.document)
+    document["content"] = {"en": document["content"]["en"]}
+    return document
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.dunning.audience import Tone
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import DeclineClass
 from streams.dunning.variables import MessageKind
 from streams.policy import LoadedPolicy, RenderError
+from streams.policy.content_texts import BLOCKS
 from streams.policy.documents import Document
 from streams.policy.formats import MINOR_UNIT_DIGITS, money, parse_locale
 from streams.policy.loading import from_document
@@ -25,13 +27,14 @@ from .conftest import Problems
 
 
 def rendered(care: LoadedPolicy, template: str = "") -> Iterator[NotificationCommand]:
-    """Every message that the policy can send, with every sample."""
+    """Every English message that the policy can send, with every sample, in every tone."""
     seen: dict[str, Use] = {use.template: use for use in uses(care.policy)}
     for use in seen.values():
         if use.template.endswith(template):
             for channel in Channel:
                 for command in samples(use, channel, "en-US"):
-                    yield care.render(command)
+                    for tone in Tone:
+                        yield care.render(msgspec.structs.replace(command, tone=tone.value))
 
 
 def a_command(template: str, kind: MessageKind, channel: Channel = Channel.EMAIL, **values: Any) -> Any:
@@ -42,7 +45,7 @@ def a_command(template: str, kind: MessageKind, channel: Channel = Channel.EMAIL
 
 def test_every_message_has_words(care: LoadedPolicy) -> None:
     templates = {use.template for use in uses(care.policy)}
-    assert templates == set(care.document["content"]["en"])
+    assert templates | {BLOCKS} == set(care.document["content"]["en"])
     for command in rendered(care):
         assert len(command.body) > 40
         assert "None" not in command.body
@@ -77,12 +80,12 @@ def test_what_a_message_never_says(care: LoadedPolicy, template: str) -> None:
 REQUIRED = {
     "_soft": (r"will try again", r"pay"),
     "_hard": (r"new card", r"help|tell us|another way"),
-    "_authentication": (r"confirm", r"help|glad|tell us|link"),
-    "authentication_required": (r"confirm", r"help|glad|tell us|link"),
-    "final_notice": (r"September 23, 2026", r"suspended", r"pay", r"talk|reply|support|tell us|agreed"),
+    "_authentication": (r"confirm", r"help|glad|tell us|link|reply"),
+    "authentication_required": (r"confirm", r"help|glad|tell us|link|reply"),
+    "final_notice": (r"[A-Z][a-z]+ 23, 2026", r"suspended", r"pay", r"talk|reply|support|tell us|agreed"),
     "suspension_apology": (r"sorry|apologise|mistake", r"active again|The suspension was"),
     "card_expiring": (r"4242", r"September 2027", r"new (one|card)"),
-    "renewal_upcoming": (r"September 23, 2026", r"\$1,234\.56", r"cancel", r"update|way to pay"),
+    "renewal_upcoming": (r"[A-Z][a-z]+ 23, 2026", r"\$1,234\.56", r"cancel", r"update|way to pay"),
 }
 
 
@@ -268,6 +271,30 @@ def test_money_keeps_every_digit(minor_units: int, currency: str) -> None:
         ("{% import 'other' as other %}x", "imports another template"),
         ("{% extends 'other' %}", "extends another template"),
         ("{% macro m() %}x{% endmacro %}x", "defines a macro"),
+        ("{% set x = 'xx' %}{% set x = x + x %}{{ x }}", "sets a name"),
+        ("{% set x = [1, 1] %}{% set x = [x, x] %}{{ x }}", "sets a name"),
+        ("{% with x = 1 %}{{ x }}{% endwith %}", "sets a name"),
+        ("{% block b %}x{% endblock %}", "defines a block"),
+        ("{% for a in invoices %}{% for b in invoices %}x{% endfor %}{% endfor %}", "a loop within a loop"),
+        ("{{ 1 // 0 }}", "divides"),
+        ("{{ {'a': total} }}", "uses Jinja's (Dict|Pair)"),
+        ("{{ total[0:1] }}", "uses Jinja's Slice"),
+        ("{% filter upper %}x{% endfilter %}", "uses Jinja's FilterBlock"),
+        ("{% autoescape false %}x{% endautoescape %}", "uses Jinja's ScopedEvalContextModifier"),
+        ("{{ total.format }}", "no text or number, but a "),
+        ("{{ invoices }}", "no text or number, but a list"),
+        ("{{ invoices | join }}", "no text or number, but a dict"),
+        ("{{ invoices | first }}", "no text or number, but a dict"),
+        ("{{ 1 == 1 }}", "no text or number, but a bool"),
+        ("{% for i in invoices %}{{ loop }}{% endfor %}", "no text or number, but a LoopContext"),
+        ("{{ self }}", "the variable `self` is not known|no text or number"),
+        ("{{ " + "(" * 5000 + "total" + ")" * 5000 + " }}", "is nested too deeply"),
+        ("{% if total %}" * 120 + "x" + "{% endif %}" * 120, "too deep to be compiled"),
+        ("{{ " + "9" * 5000 + " }}", "is not a template"),
+        ("a\x02b", "control character"),
+        ("{{ blocks.nothing }}", "there is no block `nothing`"),
+        ("{{ blocks.greeting | upper }}", "a block stands by itself"),
+        ("{% if blocks.greeting %}x{% endif %}", "a block stands by itself"),
         ("{{ suspension_date | money }}", "cannot be rendered"),
         ("{% if pay_url is none %}{{ suspension_date.nothing }}{% endif %}x", "cannot be rendered"),
         ("{% if pay_url %}x{% endif %}", "is empty when rendered"),

@@ -74,7 +74,9 @@ def test_a_directory_may_extend_and_bring_its_own_words(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     assert loaded.policy.zones["US"] == "America/Chicago"
     assert loaded.policy.zones["NO"] == "Europe/Oslo"
-    assert loaded.document["content"]["de"] == {"suspension_apology": {"sms": {"body": "Es tut uns leid."}}}
+    apology = loaded.document["content"]["de"]["suspension_apology"]
+    assert apology["sms"] == {"body": "Es tut uns leid."}
+    assert "Ihr Abonnement ist wieder aktiv" in apology["email"]["body"], "what it does not name is care's"
 
 
 def test_a_setting_in_two_files_of_a_directory_is_refused(tmp_path: Path) -> None:

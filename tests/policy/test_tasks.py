@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from streams.dunning.audience import Tone
+from streams.dunning.events import Channel
 from streams.dunning.experiments import arm_for
 from streams.policy import load
+from streams.policy.content_preview import previews
 from tests.dunning.customer import Customer, utc
 from tests.dunning.test_segments import tagged
 from tests.strategies import CUSTOMER, DAY
@@ -69,6 +72,26 @@ def test_tone_and_hour_are_compared(name: str, tone: str, hour: str) -> None:
     newcomer.tell(replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=5)))
     newcomer.failed(NOW)
     assert newcomer.sent[0].experiment_arms == {}
+
+
+def test_own_words_stand_beside_those_of_care() -> None:
+    loaded = load(POLICIES / "own-words.yaml")
+    assert [warning.path for warning in loaded.warnings] == []
+    shown = {
+        (locale, tone): next(
+            previews(loaded, locale=locale, tone=tone, template="card_expiring", channel=Channel.EMAIL)
+        ).command
+        for locale in ("en-US", "de-AT", "de-DE")
+        for tone in Tone
+    }
+    assert "Ada, Ben or Chidi" in shown["en-US", Tone.SUPPORTIVE].body
+    assert "Ada, Ben or Chidi" not in shown["en-US", Tone.FORMAL].body
+    assert shown["en-US", Tone.SHORT].subject == "Card ending in 4242: new one needed by September 2027"
+    assert shown["de-AT", Tone.SUPPORTIVE].body.startswith("Grüß Gott,")
+    assert shown["de-DE", Tone.SUPPORTIVE].body.startswith("Guten Tag,")
+    for command in shown.values():
+        assert "https://billing.example.com/card?customer=sample" in command.body
+        assert 'href="https://billing.example.com/card?customer=sample"' in (command.html_body or "")
 
 
 def test_every_page_has_its_file() -> None:
