@@ -12,8 +12,8 @@ from streams.messages import reference as messages
 from streams.ops import dashboards
 from streams.ops import reference as metrics
 from streams.policy import compliance_reference as compliance
+from streams.policy import faultless, schema
 from streams.policy import reference as policy
-from streams.policy import schema
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "deploy/strimzi/topics.yaml": strimzi.render_topics,
@@ -25,6 +25,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/metrics.md": metrics.render,
     "docs/policy.md": policy.render,
     **dashboards.PAGES,
+    "policies/faultless_texts.txt": faultless.render,
     "policies/policy.schema.json": schema.render,
 }
 """Each generated file and what makes it."""

@@ -79,6 +79,11 @@ class Content:
         self._compiled: dict[tuple[str, str, Channel, Tone], _Words] = {}
         self.locale_chain = lru_cache(_MOST_LOCALES)(self._locale_chain)
 
+    def settings(self) -> dict[str, str | None]:
+        """What texts are given of the policy's own settings, by the name that they have there."""
+        links = {name: getattr(self._links, setting) for name, setting in LINK_VARIABLES.items()}
+        return {"sender": self._sender, "pay_url": self._links.pay, **links}
+
     def render(self, command: NotificationCommand) -> NotificationCommand:
         """The command with its subject and body, and for e-mail its HTML.
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from streams.dunning.audience import Tone
 from streams.policy.content_texts import BLOCKS, Block, Blocks
-from streams.policy.sandbox import Sandbox
+from streams.policy.sandbox import Sandbox, walked
 
 MOST_BLOCKS = 64
 """Blocks in one text, those within blocks counted: what a page holds several times over, and an end to blocks
@@ -95,27 +95,29 @@ def _prepared(
 ) -> Prepared:
     thawed = {each: block if isinstance(block, str) else dict(block) for each, block in blocks}
     tree = _Expansion(thawed, default_tone).expanded(source, name)
-    refused = tuple(_ENVIRONMENT.refusals(tree))
+    parts = walked(tree)
+    refused = tuple(_ENVIRONMENT.refusals(parts))
+    names = frozenset[str]() if refused else _names(parts)
     if refused or name is not None:
-        return Prepared(frozenset() if refused else _names(tree), refused, None)
+        return Prepared(names, refused, None)
     try:
         template = _ENVIRONMENT.from_string(tree)
     except (SyntaxError, RecursionError) as error:
         # Python's own limits: a hundred levels of conditions.
         raise jinja2.TemplateSyntaxError(f"is too deep to be compiled ({error})", 1, name) from error
-    return Prepared(_names(tree), (), template)
+    return Prepared(names, (), template)
 
 
-def _names(tree: nodes.Template) -> frozenset[str]:
+def _names(parts: list[nodes.Node]) -> frozenset[str]:
     """The variables that a text asks for: all names that are not a loop's own."""
     own = {"loop"}
-    for loop in tree.find_all(nodes.For):
-        own |= {target.name for target in _targets(loop.target)}
-    return frozenset(name.name for name in tree.find_all(nodes.Name)) - own
-
-
-def _targets(target: nodes.Node) -> list[nodes.Name]:
-    return [target] if isinstance(target, nodes.Name) else list(target.find_all(nodes.Name))
+    asked = set[str]()
+    for part in parts:
+        if isinstance(part, nodes.For):
+            own |= {target.name for target in walked(part.target) if isinstance(target, nodes.Name)}
+        elif isinstance(part, nodes.Name):
+            asked.add(part.name)
+    return frozenset(asked - own)
 
 
 def _frozen(block: Block) -> _Frozen:

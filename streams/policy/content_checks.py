@@ -18,7 +18,8 @@ from streams.dunning.policy import Policy
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
 from streams.policy.content import ALWAYS_KNOWN, Content
 from streams.policy.content_blocks import mentioned, prepared, varies_by_tone
-from streams.policy.content_texts import BLOCKS, Block, Text, Wording
+from streams.policy.content_texts import BLOCKS, Block, Blocks, Text, Wording
+from streams.policy.content_verdicts import Verdicts, fingerprint, of_this_process
 from streams.policy.errors import Problem, RenderError
 from streams.policy.formats import parse_locale
 from streams.policy.message_length import (
@@ -46,11 +47,15 @@ class _Place(Struct, frozen=True):
     text: Text
 
 
-def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
-    """Everything that is wrong with the policy's texts."""
+def content_problems(policy: Policy, content: Content, verdicts: Verdicts | None = None) -> Iterator[Problem]:
+    """Everything that is wrong with the policy's texts, but those that `verdicts` knows to be without fault.
+
+    It adds what it finds without fault; without any given, they are those of this process.
+    """
+    verdicts = of_this_process() if verdicts is None else verdicts
     yield from _locales(policy, content)
     yield from _missing(policy, content)
-    yield from _blocks(content)
+    yield from _blocks(content, verdicts)
     by_template: dict[str, list[Use]] = {}
     for use in uses(policy):
         by_template.setdefault(use.template, []).append(use)
@@ -59,14 +64,40 @@ def content_problems(policy: Policy, content: Content) -> Iterator[Problem]:
             asked = by_template.get(template, [])
             for channel, text in channels.items():
                 place = _Place(f"content.{locale}.{template}.{channel.value}", locale, channel, text)
-                yield from _text(place, content, asked)
+                given = _fingerprint(place, content, asked)
+                if given in verdicts.faultless:
+                    continue
+                found = list(_text(place, content, asked))
+                yield from (problem for problem in found if problem is not _TOLD)
+                if not found:
+                    verdicts.add(given)
 
 
-def _text(place: _Place, content: Content, asked: list[Use]) -> Iterator[Problem]:
+def _text(place: _Place, content: Content, asked: list[Use]) -> list[Problem]:
     found = [*_shape(place), *_syntax(place, content, asked)]
-    yield from (problem for problem in found if problem is not _TOLD)
-    if not found:
-        yield from _samples(place, content, asked)
+    return found or list(_samples(place, content, asked))
+
+
+def _fingerprint(place: _Place, content: Content, asked: list[Use]) -> str:
+    """Of all that decides whether a text has a fault. Its path does not."""
+    sources = [source for _, source in _sources(place)]
+    blocks = _used_blocks(sources, content.blocks_of(place.locale))
+    words = str((sources, blocks))
+    return fingerprint(
+        place.locale,
+        place.channel,
+        place.text,
+        blocks,
+        sorted({(use.kind, use.decline_class or "") for use in asked}),
+        content.default_tone,
+        # A text that does not name the sender is the same whoever it is.
+        {name: value for name, value in content.settings().items() if name in words},
+    )
+
+
+def _used_blocks(sources: list[str], blocks: Blocks) -> dict[str, Block | None]:
+    names = {name for source in sources for name in mentioned(source, blocks)}
+    return {name: blocks.get(name) for name in names}
 
 
 def content_warnings(policy: Policy, content: Content) -> Iterator[Problem]:
@@ -159,13 +190,16 @@ def _has(content: Content, template: str, channel: Channel, locale: str) -> bool
     return True
 
 
-def _blocks(content: Content) -> Iterator[Problem]:
+def _blocks(content: Content, verdicts: Verdicts) -> Iterator[Problem]:
     """Each block by itself. What it may speak of depends on the texts that use it."""
     for locale, blocks in content.blocks.items():
         known = content.blocks_of(locale)
         for name, block in blocks.items():
             path = f"content.{locale}.{BLOCKS}.{name}"
             for place, source in _block_sources(path, block):
+                given = fingerprint(name, source, _used_blocks([source], known), content.default_tone)
+                if given in verdicts.faultless:
+                    continue
                 try:
                     refused = prepared(source, known, content.default_tone, name).refused
                 except jinja2.TemplateSyntaxError as error:
@@ -174,6 +208,8 @@ def _blocks(content: Content) -> Iterator[Problem]:
                     continue
                 for what in refused:
                     yield Problem(place, what, _ONLY)
+                if not refused:
+                    verdicts.add(given)
 
 
 def _block_sources(path: str, block: Block) -> list[tuple[str, str]]:
@@ -236,17 +272,33 @@ def _known_names(kinds: set[MessageKind], channel: Channel) -> frozenset[str]:
 
 
 def _samples(place: _Place, content: Content, asked: list[Use]) -> Iterator[Problem]:
-    """Each problem once for a text: the samples differ little."""
+    """Each problem once for a text: the samples differ little, and often not at all in what it uses."""
     distinct = {(use.kind, use.decline_class): use for use in asked}
+    names = _names(place, content)
+    tones = _tones(place, content)
+    tried: set[tuple[int, frozenset[tuple[str, str]]]] = set()
     reported: set[str] = set()
     for use in distinct.values():
         for command in samples(use, place.channel, place.locale):
-            for tone in _tones(place, content):
+            used = frozenset((name, value) for name, value in command.variables.items() if name in names)
+            alike = (len(command.invoices), used)
+            if alike in tried:
+                continue
+            tried.add(alike)
+            for tone in tones:
                 toned = msgspec.structs.replace(command, tone=tone.value)
                 for problem in _rendered(place, content, toned):
                     if problem.message not in reported:
                         reported.add(problem.message)
                         yield problem
+
+
+def _names(place: _Place, content: Content) -> frozenset[str]:
+    """All the variables that a text uses."""
+    blocks = content.blocks_of(place.locale)
+    return frozenset[str]().union(
+        *(prepared(source, blocks, content.default_tone).names for _, source in _sources(place))
+    )
 
 
 def _tones(place: _Place, content: Content) -> tuple[Tone, ...]:

@@ -120,7 +120,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     problems = schema_problems(values)
     mended = mend(values, read(find(_BASELINE)).values) if problems else Mended(values)
     try:
-        policy, content = _convert(mended.values)
+        policy, content = read_policy(mended.values)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         problems.append(Problem(path.strip("`."), message))
@@ -164,7 +164,7 @@ def from_stored(document: dict[str, Any], version: str, source: str) -> LoadedPo
         PolicyError: This release cannot read it.
     """
     try:
-        policy, content = _convert(document)
+        policy, content = read_policy(document)
     except (msgspec.ValidationError, KeyError, ValueError) as error:
         problem = Problem("", f"was published by a release that this one cannot read: {error}")
         raise PolicyError(source, [problem]) from error
@@ -176,7 +176,8 @@ def from_stored(document: dict[str, Any], version: str, source: str) -> LoadedPo
     )
 
 
-def _convert(values: dict[str, Any]) -> tuple[Policy, Content]:
+def read_policy(values: dict[str, Any]) -> tuple[Policy, Content]:
+    """The policy and the texts of a document that fits the schema. Raises msgspec.ValidationError."""
     settings = {name: value for name, value in values.items() if name != "content"}
     settings["assume_delivered_after"] = {
         channel: None if value == NEVER else value
