@@ -29,7 +29,7 @@ _LONE_TAG = re.compile(r"^[ \t]*(\{%(?:(?!%\}).)*?)([-+]?%\})[ \t]*\n", re.MULTI
 """A tag that stands alone on its line leaves no line. Jinja's `trim_blocks` would also take the end of a line
 that ends with a tag, and join two paragraphs."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Prepared(Struct, frozen=True):

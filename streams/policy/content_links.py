@@ -19,6 +19,7 @@ LONGEST_LINK = 400
 """Characters. A longer one breaks in mails, and no text message holds it."""
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_KNOWN = re.compile(rf"\{{({'|'.join(PLACEHOLDERS)})\}}")
 _UNSAFE = re.compile(r"[\s\"'<>\\^`|\x00-\x1f\x7f]")
 
 
@@ -26,7 +27,7 @@ def filled(link: str | None, command: NotificationCommand) -> str | None:
     """The link for one command: what stands in braces is put in, safe in any part of an address."""
     if link is None or "{" not in link:
         return link
-    return _BRACES.sub(lambda found: quote(getattr(command, found[1]), safe=""), link)
+    return _KNOWN.sub(lambda found: quote(getattr(command, found[1]), safe=""), link)
 
 
 def link_problems(links: Links) -> Iterator[Problem]:

@@ -19,10 +19,10 @@ _BEGIN, _BETWEEN, _END = "\x02", "\x1f", "\x03"
 # No text and no value has these characters: see `clean`, and the check of a text's source.
 _LINK = re.compile(f"{_BEGIN}([^{_BETWEEN}{_END}]*){_BETWEEN}([^{_BETWEEN}{_END}]*){_END}")
 _STRAY = re.compile(f"[{_BEGIN}{_BETWEEN}{_END}]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACE_AT_END = re.compile(r"[ \t]+$", re.MULTILINE)
-_SPACES = re.compile(r"[ \x00-\x1f\x7f\u2028\u2029]+")
+_SPACES = re.compile(r"[ \x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 _SMS_EQUALS = str.maketrans(

