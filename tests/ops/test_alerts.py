@@ -76,6 +76,15 @@ def test_the_runbook_asks_for_what_workers_say_and_its_links_lead_somewhere(page
         assert (page.parent / link).exists(), link
 
 
+def test_the_runbook_names_commands_that_there_are() -> None:
+    commands = set(
+        re.findall(r"^## `dunning ([a-z ]+)`$", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE)
+    )
+    for page in RUNBOOK.glob("*.md"):
+        for said in re.findall(r"`dunning ([a-z]+(?: [a-z]+)?)", page.read_text()):
+            assert {said, said.split()[0]} & commands, f"{page.stem}: dunning {said}"
+
+
 def test_every_alert_is_tested_firing_and_quiet() -> None:
     seen = set(expectations())
     assert {name for name, fires in seen if fires} == set(NAMES)

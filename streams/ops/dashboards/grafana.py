@@ -15,6 +15,18 @@ _COLUMNS = 24
 _HEIGHTS = {"stat": 4, "timeseries": 8, "table": 6}
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _SCHEMA_VERSION = 39  # of Grafana 11; later ones read it, too
+# From one dashboard to the other, for the same deployment and time.
+_LINKS = {
+    "type": "dashboards",
+    "title": "Dunning",
+    "tags": ["dunning"],
+    "asDropdown": False,
+    "includeVars": True,
+    "keepTime": True,
+    "targetBlank": False,
+    "icon": "dashboard",
+    "tooltip": "",
+}
 _METRIC = re.compile(r"\b(dunning_[a-z_]+)(?:\{([^}]*)\})?")
 
 
@@ -96,7 +108,7 @@ def render(dashboard: Dashboard) -> str:
         "time": {"from": dashboard.since, "to": "now"},
         "refresh": "30s",
         "timezone": "browser",
-        "links": [{"type": "dashboards", "tags": ["dunning"], "title": "Dunning", "asDropdown": False}],
+        "links": [_LINKS],
         "templating": {"list": _variables()},
         "panels": _panels(dashboard.rows),
     }
