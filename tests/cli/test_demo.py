@@ -81,6 +81,8 @@ def test_it_plays_to_the_end_and_cleans_up(kafka: str, tmp_path: Path, demos: li
     assert "the story of cus-" in demo.output
     for title in ("events", "contacts by kind and channel", "recovered", "accounts", "not sent, and why"):
         assert title in demo.output
+    assert "what came of each step" in demo.output
+    assert "d0_email" in (tmp_path / "var" / "demo" / "report.html").read_text(encoding="utf-8")
     assert "\x1b" not in demo.output
     assert "Traceback" not in demo.output
     assert not is_alive(int(demo.wait_for(WORKER)[1]))

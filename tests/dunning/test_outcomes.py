@@ -398,6 +398,18 @@ def test_the_counts_agree_with_the_commands_and_with_each_other(history: History
 
 @MANY
 @given(histories())
+def test_by_last_attribution_each_amount_is_credited_once(history: History) -> None:
+    counts = played(history).counts
+    for currency in ("USD", "EUR", "JPY"):
+        credited = total(counts, f"amount_last:{currency}", about=About.DEBT)
+        paid = total(counts, f"paid_amount:{currency}")
+        assert credited <= paid
+        if total(counts, Measure.PAID_UNCONTACTED) == 0:
+            assert credited == paid
+
+
+@MANY
+@given(histories())
 def test_what_entered_has_left_or_is_open(history: History) -> None:
     customer = followed(history)
     state = None if customer.state_bytes is None else customer.state
