@@ -1,7 +1,9 @@
 """The composition root: settings become a Faust app with its agents, tables and metrics."""
 
 import logging
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 from streams.agents.customers import consume_events
@@ -10,7 +12,11 @@ from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
+from streams.dunning.explanation import Explanation
 from streams.engine import App, Observer, create_app, run_worker
+from streams.lab import customer_page
+from streams.lab.customer_log import Places
+from streams.lab.explain import explain_customer
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.topics import DEAD_LETTERS, TICKS
@@ -18,10 +24,14 @@ from streams.messages.validation import Limits
 from streams.ops.endpoint import Endpoint
 from streams.ops.health import HealthChecks
 from streams.ops.metrics import Metrics
+from streams.ops.pages import Guard, Page, is_loopback
 from streams.policy import LoadedPolicy, load
 from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_LOOK_UP_SECONDS = 20.0
+"""Whoever looks at a page waits no longer."""
 
 
 class WorkerMetrics(Metrics, Observer):
@@ -85,6 +95,7 @@ def work(settings: Settings) -> int:
         PolicyError: the policy cannot be used.
         ConfigurationError: the engine refuses the settings.
         EndpointError: the endpoint cannot listen where it was told to.
+        SettingsError: the file with the token for the web cannot be used.
     """
     metrics = WorkerMetrics(version=version("dunning-streams"))
     app = build_app(settings, metrics=metrics)
@@ -100,6 +111,28 @@ def work(settings: Settings) -> int:
         ),
         host=settings.metrics_host,
         port=settings.metrics_port,
+        pages=_pages(settings),
     ) as endpoint:
         logger.info("metrics and health at %s", endpoint.url)
         return run_worker(app)
+
+
+def _pages(settings: Settings) -> Mapping[str, Page]:
+    """The page about customers, if whoever reaches the endpoint can be told from others."""
+    token = settings.read_web_token()
+    if token is None and not is_loopback(settings.metrics_host):
+        logger.info("customers are not shown at %s: DUNNING_WEB_TOKEN is not set", settings.metrics_host)
+        return {}
+    places = Places(
+        {"bootstrap.servers": settings.bootstrap_servers, **settings.kafka_properties},
+        settings.topic,
+        settings.engine(TICKS.name).changelog,
+    )
+
+    def explain(customer_id: str, at: datetime | None) -> Explanation:
+        policy = partial(load, settings.policy)
+        return explain_customer(places, customer_id, policy, at=at, within_seconds=_LOOK_UP_SECONDS)
+
+    page = customer_page.CustomerPage(explain)
+    path = customer_page.PATH
+    return {path: Guard(page, path=path, token=token, sign_in=customer_page.sign_in)}

@@ -31,7 +31,8 @@ _PATTERNS = {
     r"^[A-Za-z0-9._-]{1,100}$": "1 to 100 letters, digits, '.', '_' and '-'",
     r"^[A-Za-z0-9._-]{0,100}$": "at most 100 letters, digits, '.', '_' and '-'",
 }
-_SECRETS = frozenset({"sasl_password", "ssl_key_password"})
+_SECRETS = frozenset({"sasl_password", "ssl_key_password", "web_token"})
+_SHORTEST_TOKEN = 16
 
 
 class SettingsError(Exception):
@@ -97,6 +98,10 @@ class Settings(BaseSettings):
     """Address of the Prometheus endpoint; loopback unless told otherwise."""
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = 9_464
     """Port of the Prometheus endpoint; 0 takes any free one, `none` turns it off."""
+    web_token: SecretStr | None = None
+    """Needed to see a customer at that endpoint; without one nobody may but this machine, on loopback."""
+    web_token_file: Path | None = None
+    """A file that holds the token, in place of the token itself."""
     bad_record_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The worker stops when more than this share of the recent records is bad."""
     bad_record_window: Annotated[int, Field(ge=10, le=100_000)] = 200
@@ -142,9 +147,31 @@ class Settings(BaseSettings):
             )
         if self.bad_record_minimum > self.bad_record_window:
             problems.append(f"{PREFIX}BAD_RECORD_MINIMUM is more than {PREFIX}BAD_RECORD_WINDOW")
+        if self.web_token is not None and self.web_token_file is not None:
+            problems.append(f"{PREFIX}WEB_TOKEN and {PREFIX}WEB_TOKEN_FILE are both set: set one")
+        if self.web_token is not None and len(self.web_token.get_secret_value()) < _SHORTEST_TOKEN:
+            problems.append(f"{PREFIX}WEB_TOKEN is shorter than {_SHORTEST_TOKEN} characters")
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def read_web_token(self) -> str | None:
+        """The token for customers' data, from the file if there is one; None if there is no token.
+
+        Raises:
+            SettingsError: the file cannot be read, or what it holds is too short.
+        """
+        if self.web_token_file is None:
+            return None if self.web_token is None else self.web_token.get_secret_value()
+        name = f"{PREFIX}WEB_TOKEN_FILE"
+        try:
+            token = self.web_token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError((f"{name}: {self.web_token_file} cannot be read: {error}",)) from error
+        if len(token) < _SHORTEST_TOKEN:
+            least = f"{_SHORTEST_TOKEN} characters or more"
+            raise SettingsError((f"{name}: {self.web_token_file} holds no token of {least}",))
+        return token
 
     @property
     def kafka_properties(self) -> dict[str, str]:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "dlq": "streams.cli.dlq",
     "report": "streams.cli.report",
     "experiments": "streams.cli.experiments",
+    "explain": "streams.cli.explain",
     "settings": "streams.cli.settings",
 }
 """Each command and the module whose `app` it is, in the order of the help."""

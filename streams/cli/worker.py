@@ -8,7 +8,10 @@ import typer
 from streams.app import work
 from streams.cli.clients import WHERE_KAFKA_IS, command_settings
 from streams.cli.console import note
+from streams.cli.errors import CommandError
+from streams.cli.exit_codes import ExitCode as CommandExitCode
 from streams.engine import ExitCode, FatalError
+from streams.settings import SettingsError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -30,6 +33,8 @@ def worker() -> None:
     settings.data_directory.mkdir(parents=True, exist_ok=True)
     try:
         code = work(settings)
+    except SettingsError as error:
+        raise CommandError("\n".join(error.problems), CommandExitCode.SETTINGS) from error
     except FatalError as error:
         note(f"dunning: {error}")
         code = error.exit_code

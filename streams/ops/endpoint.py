@@ -1,7 +1,8 @@
 """The HTTP endpoint that Prometheus and a supervisor ask: `/metrics`, `/live`, `/ready` and `/startup`.
 
-It tells nothing about a customer, and needs no token; it listens on the loopback address unless told
-otherwise. It runs on threads of its own, so it answers while the event loop is busy or hangs.
+These tell nothing about a customer, and need no token; it listens on the loopback address unless told
+otherwise. Pages that do are given to it with their guard. It runs on threads of its own, so it answers while
+the event loop is busy or hangs.
 """
 
 import json
@@ -13,14 +14,15 @@ import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Protocol, Self
-from urllib.parse import urlsplit
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, Protocol, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from streams.ops.health import Health
+from streams.ops.pages import Answer, Page, Request
 
 __all__ = ["Checks", "Endpoint", "EndpointError"]
 
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 # A scrape takes milliseconds; a connection that says nothing for so long is let go.
 _IDLE_SECONDS = 10.0
 _STOP_SECONDS = 5.0
+_LONGEST_FORM_BYTES = 8_192
+_TEXT = "text/plain; charset=utf-8"
 
 
 class EndpointError(OSError):
@@ -69,6 +73,7 @@ class Endpoint:
         checks: the answers to `/live`, `/ready` and `/startup`, asked for on other threads.
         host: the address to listen on.
         port: the port; 0 for any that is free.
+        pages: what else is served, by its path. Called on other threads.
 
     Attributes:
         host: as given.
@@ -85,10 +90,11 @@ class Endpoint:
         *,
         host: str = "127.0.0.1",
         port: int = 9464,
+        pages: Mapping[str, Page] = MappingProxyType({}),
     ) -> None:
         self.host = host
         answers = {"/live": checks.live, "/ready": checks.ready, "/startup": checks.startup}
-        self._server = _listen(host, port, registry, answers)
+        self._server = _listen(host, port, _Served(registry, answers, pages))
         self.port: int = self._server.server_address[1]
         # The poll interval is the longest that `stop` has to wait.
         self._thread = threading.Thread(
@@ -119,28 +125,25 @@ class Endpoint:
         self.stop()
 
 
-def _listen(
-    host: str, port: int, registry: CollectorRegistry, checks: Mapping[str, Callable[[], Health]]
-) -> "_Server":
+class _Served(NamedTuple):
+    registry: CollectorRegistry
+    checks: Mapping[str, Callable[[], Health]]
+    pages: Mapping[str, Page]
+
+
+def _listen(host: str, port: int, served: _Served) -> "_Server":
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return _Server(family, (host, port), registry, checks)
+        return _Server(family, (host, port), served)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise EndpointError(host, port, reason) from error
 
 
 class _Server(ThreadingHTTPServer):
-    def __init__(
-        self,
-        family: socket.AddressFamily,
-        address: tuple[str, int],
-        registry: CollectorRegistry,
-        checks: Mapping[str, Callable[[], Health]],
-    ) -> None:
+    def __init__(self, family: socket.AddressFamily, address: tuple[str, int], served: _Served) -> None:
         self.address_family = family
-        self.registry = registry
-        self.checks = checks
+        self.served = served
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -160,18 +163,46 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
-        check = self.server.checks.get(path)
+        asked = urlsplit(self.path)
+        path, served = asked.path, self.server.served
+        check, page = served.checks.get(path), served.pages.get(path)
         if check is not None:
             self._health(path, check)
+        elif page is not None:
+            self._page(page, Request("GET", path, _fields(asked.query), self.headers))
         elif path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(HTTPStatus.OK, content_type, encode(self.server.registry))
+            self._answer(HTTPStatus.OK, content_type, encode(served.registry))
         else:
-            paths = ", ".join(["/metrics", *self.server.checks])
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", f"there is {paths}\n".encode())
+            self._not_found()
 
     do_HEAD = do_GET  # noqa: N815 - the base class's
+
+    def do_POST(self) -> None:
+        """A form, of a page."""
+        path = urlsplit(self.path).path
+        page = self.server.served.pages.get(path)
+        length = self.headers.get("Content-Length", "")
+        if page is None:
+            self._answer(HTTPStatus.METHOD_NOT_ALLOWED, _TEXT, b"that takes no form\n")
+        elif not length.isdecimal() or int(length) > _LONGEST_FORM_BYTES:
+            self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TEXT, b"that is no form of this page\n")
+        else:
+            form = self.rfile.read(int(length)).decode(errors="replace")
+            self._page(page, Request("POST", path, _fields(form), self.headers))
+
+    def _page(self, page: Page, request: Request) -> None:
+        try:
+            answer = page(request)
+        except Exception:
+            logger.exception("the page %s failed", request.path)
+            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, b"the page failed; the log says why\n", _TEXT)
+        self._answer(answer.status, answer.content_type, answer.body, answer.headers)
+
+    def _not_found(self) -> None:
+        served = self.server.served
+        paths = ", ".join(["/metrics", *served.checks, *served.pages])
+        self._answer(HTTPStatus.NOT_FOUND, _TEXT, f"there is {paths}\n".encode())
 
     def _health(self, path: str, check: Callable[[], Health]) -> None:
         try:
@@ -184,10 +215,18 @@ class _Handler(BaseHTTPRequestHandler):
         body = {"status": "good" if health.good else "bad", **health.facts}
         self._answer(status, "application/json", json.dumps(body, default=str).encode() + b"\n")
 
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+    def _answer(
+        self,
+        status: HTTPStatus,
+        content_type: str,
+        body: bytes,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -195,3 +234,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's
         """Scrapes come every few seconds; they are worth a line only when looked for."""
         logger.debug(format, *args)
+
+
+def _fields(encoded: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(encoded, max_num_fields=16))
+    except ValueError:
+        return {}

@@ -106,7 +106,7 @@ def test_head_has_no_body_and_nothing_else_is_allowed(endpoint: Endpoint) -> Non
     status, headers, body = get(endpoint.url + "/metrics", "HEAD")
     assert (status, body) == (200, "")
     assert int(headers["Content-Length"]) > 0
-    assert get(endpoint.url + "/metrics", "POST")[0] == 501
+    assert get(endpoint.url + "/metrics", "POST")[0] == 405
 
 
 def test_a_client_that_says_nothing_holds_up_nobody(endpoint: Endpoint) -> None:
