@@ -21,7 +21,7 @@ from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state, encode_state
 from streams.engine import App, Batch, Codec, Record, Table
 from streams.messages.codec import Decoder, Encoder
-from streams.messages.dead_letters import Stage
+from streams.messages.dead_letters import CUSTOMER_HEADER, Stage
 from streams.messages.errors import BadRecord
 from streams.messages.headers import output_headers
 from streams.messages.policy_change import PolicyChange
@@ -40,9 +40,6 @@ _MICROSECOND = timedelta(microseconds=1)
 
 RETRY_AFTER = timedelta(days=1)
 """When a customer whose decision failed on a tick is looked at again: time for somebody to mend it."""
-
-CUSTOMER_HEADER = "dunning.customer_id"
-"""Whose decision failed, in the dead letter of a tick, which has no key."""
 
 _DUE_IN_ONE_LOOK = 1_000
 """Customers that a tick asks for at a time: bounds the list, not the tick."""

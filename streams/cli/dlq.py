@@ -274,6 +274,7 @@ _MEANINGS: Mapping[str, str] = {code.value: code.meaning for code in BadRecordCo
 def _record(letter: Letter, settings: Settings, decoder: Decoder) -> dict[str, Any]:
     return {
         "message": mask(letter.message),
+        "customer_id": None if letter.customer_id is None else mask(letter.customer_id),
         "key": _text(letter.key),
         "headers": [f"{name}: {_text(content)}" for name, content in letter.headers],
         "value": _value(letter, settings, decoder),

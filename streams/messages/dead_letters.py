@@ -18,6 +18,9 @@ from streams.messages.errors import BadRecord, BadRecordCode
 
 Header = tuple[str, bytes | None]
 
+CUSTOMER_HEADER = "dunning.customer_id"
+"""Whose decision failed, in the dead letter of a tick, which has no key."""
+
 LONGEST_MESSAGE = 1000
 """Characters of an error's message that are kept; a validation error can be as long as its input."""
 

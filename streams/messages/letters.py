@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from streams.messages.dead_letters import CONNECT_PREFIX, FIRST_ADDED_HEADER, Header
+from streams.messages.dead_letters import CONNECT_PREFIX, CUSTOMER_HEADER, FIRST_ADDED_HEADER, Header
 from streams.messages.topics import DEAD_LETTERS
 
 MOST_REPLAYS = 3
@@ -69,6 +69,7 @@ class Letter(Struct, frozen=True, kw_only=True):
         stage: what was being done.
         error: the error's class.
         message: the error's words.
+        customer_id: whose decision failed on a tick; `None` in letters of other records.
         key: the record's.
         value: the record's.
         headers: the record's own, as it came first.
@@ -84,6 +85,7 @@ class Letter(Struct, frozen=True, kw_only=True):
     stage: str
     error: str
     message: str
+    customer_id: str | None
     key: bytes | None
     value: bytes | None
     headers: tuple[Header, ...]
@@ -135,6 +137,7 @@ def read_letter(
         stage=added.get(f"{CONNECT_PREFIX}stage", ""),
         error=added.get(f"{CONNECT_PREFIX}exception.class.name", ""),
         message=added.get(f"{CONNECT_PREFIX}exception.message", ""),
+        customer_id=added.get(CUSTOMER_HEADER),
         key=key,
         value=value,
         headers=own,

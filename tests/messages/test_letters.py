@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.messages.dead_letters import DeadLetter, Header, Stage, dead_letter
+from streams.messages.dead_letters import CUSTOMER_HEADER, DeadLetter, Header, Stage, dead_letter
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.letters import (
     MOST_REPLAYS,
@@ -92,6 +92,12 @@ def test_what_was_wrong_is_read_back() -> None:
     assert (letter.reason, letter.field, letter.stage) == ("unknown_symbol", "network", "decode")
     assert letter.message == "network has an unknown symbol"
     assert (letter.headers, letter.replays, letter.timestamp_ms) == ((("a", b"b"),), 0, 5)
+
+
+def test_the_letter_of_a_tick_names_whose_decision_failed() -> None:
+    letter = dead_letter(Read("dunning.tick.v1", 3, 7, None, b"v", [], 5), ValueError(), Stage.DECIDE)
+    letter.headers.append((CUSTOMER_HEADER, b"ada"))
+    assert read(letter).customer_id == "ada"
 
 
 def test_a_record_that_keeps_coming_back_is_refused() -> None:
