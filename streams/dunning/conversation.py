@@ -28,7 +28,11 @@ def replied(turn: Turn, at: datetime, cases: Iterable[Case]) -> None:
         talk = case.conversation or Conversation()
         if talk.dealt_with_at is not None and at <= talk.dealt_with_at:
             continue
-        first = at if talk.first_reply_at is None else min(at, talk.first_reply_at)
+        since = talk.first_reply_at
+        if since is not None and case.dormant and since + turn.policy.hold_after_reply <= turn.clock:
+            # Nothing was sent meanwhile that the older reply could have held.
+            since = None
+        first = at if since is None else min(at, since)
         last = at if talk.last_reply_at is None else max(at, talk.last_reply_at)
         held = turn.put_case(
             replace(case, conversation=replace(talk, first_reply_at=first, last_reply_at=last))

@@ -134,6 +134,20 @@ def test_a_reply_written_before_the_review_and_heard_of_after_it_is_not_looked_a
     assert customer.deeds == [("review", "sub-1", back)]
 
 
+def test_writing_again_about_a_debt_that_was_too_small_meanwhile_holds_anew(customer: Customer) -> None:
+    replied(customer)
+    customer.failed(REPLY + HOUR, amount=40)
+    again = HANDED_OVER + 10 * DAY
+    customer.feedback(again, FeedbackKind.REPLIED)
+    customer.failed(again + HOUR)
+    customer.until(again + 7 * DAY - HOUR)
+
+    assert customer.step_ids == ["d0_email", "d0_email"]
+    assert customer.deeds == []
+    customer.until(again + 7 * DAY)
+    assert customer.deeds == [("review", "sub-1", again + 7 * DAY)]
+
+
 def test_a_reply_heard_of_after_its_answer_holds_nothing(customer: Customer) -> None:
     customer.feedback(REPLY + HOUR, FeedbackKind.ANSWERED)
     customer.feedback(REPLY, FeedbackKind.REPLIED, arrives=REPLY + 2 * HOUR)
