@@ -197,14 +197,13 @@ def _suspensions(stage: Stage) -> dict[str, AccountCommand]:
 
 def _hold_against_payments(stage: Stage, suspensions: list[AccountCommand]) -> None:
     """Where a payment came back later, or failed anew, a suspension may be right: those do not count."""
-    paid: set[str] = set()
-    reversed_later: set[str] = set()
+    paid: dict[str, datetime] = {}
+    unpaid: dict[str, datetime] = {}
     for event in stage.inputs().values():
-        if isinstance(event, PaymentRecovered):
-            paid.add(event.invoice_id)
-        elif isinstance(event, PaymentReversed):
-            reversed_later.add(event.invoice_id)
+        if isinstance(event, PaymentRecovered | PaymentFailed | PaymentReversed):
+            latest = paid if isinstance(event, PaymentRecovered) else unpaid
+            latest[event.invoice_id] = max(event.occurred_at, latest.get(event.invoice_id, event.occurred_at))
+    settled = {invoice_id for invoice_id, at in paid.items() if at >= unpaid.get(invoice_id, at)}
     for command in suspensions:
-        invoices = {line.invoice_id for line in command.invoices}
-        wrong = (invoices & paid) - reversed_later
+        wrong = settled.intersection(line.invoice_id for line in command.invoices)
         assert not wrong, f"{command.customer_id} is suspended for {sorted(wrong)}, paid before"
