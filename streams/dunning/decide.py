@@ -66,7 +66,7 @@ from streams.dunning.renewals_due import forget_unheard
 from streams.dunning.risk import risk_of
 from streams.dunning.segments import assess
 from streams.dunning.state import CustomerState, Profile
-from streams.dunning.suspension import release
+from streams.dunning.suspension import release, suspension_held_by
 from streams.dunning.turn import Turn
 
 # The budget looks back over seven local days; a day more covers every zone.
@@ -261,7 +261,9 @@ def _customer_profile(turn: Turn, event: CustomerProfile) -> None:
     turn.zone = zone_of(profile, turn.policy)
     turn.say(Outcome.RECORDED, ReasonCode.PROFILE_UPDATED)
     for case in turn.state.cases:
-        if event.exempt and not was_exempt and release(turn, case, ReasonCode.EXEMPT):
+        if event.exempt and not was_exempt and suspension_held_by(turn, case) is not None:
+            release(turn, case, ReasonCode.EXEMPT)
+            # Whichever of several cases suspends again, it is another occurrence.
             turn.put_case(replace(case, epoch=case.epoch + 1))
         if was_exempt and not event.exempt:
             _resume_suspension(turn, case.case_id)

@@ -501,6 +501,17 @@ def test_two_cases_of_a_subscription_suspend_it_once_and_the_last_payment_reacti
     assert [action for action, _, _ in customer.deeds] == ["suspend", "reactivate"]
 
 
+def test_becoming_exempt_lets_go_of_both_and_another_suspension_is_another_command(
+    customer: Customer,
+) -> None:
+    owing_in_two_currencies(customer)
+    customer.profile(SUSPENSION + 4 * DAY, exempt=True)
+    customer.profile(SUSPENSION + 5 * DAY)
+    customer.until(SUSPENSION + 30 * DAY)
+
+    assert [action for action, _, _ in customer.deeds] == ["suspend", "reactivate", "suspend"]
+
+
 def test_nobody_is_told_sorry_while_still_suspended(customer: Customer) -> None:
     owing_in_two_currencies(customer)
     at = SUSPENSION + 4 * DAY
