@@ -99,14 +99,16 @@ class PartitionReader:
             messages = self._consumer.consume(_MOST_AT_ONCE, _POLL_SECONDS)
             heard = self._checked(heard, got_something=bool(messages))
             for message in messages:
-                error, topic, offset = message.error(), message.topic() or "", message.offset() or 0
-                if error is not None and error.code() != _END:
-                    raise KafkaException(error)
-                # The end of a partition is said with the offset after all that is in it, markers included.
-                if (offset if error is not None else offset + 1) >= ends[topic]:
-                    left.discard(topic)
+                error = message.error()
                 if error is None:
                     yield message
+                elif error.code() != _END:
+                    raise KafkaException(error)
+                else:
+                    left -= _reached(message, ends)
+            # A topic that never falls silent has no end to be told of.
+            if messages:
+                left -= _reached(messages[-1], ends)
 
     def _checked(self, heard: float, *, got_something: bool) -> float:
         now = time.monotonic()
@@ -136,3 +138,11 @@ class PartitionReader:
             request_timeout=_REQUEST_SECONDS,
         )
         return {place.topic: future.result(_REQUEST_SECONDS).offset for place, future in futures.items()}
+
+
+def _reached(message: Message, ends: Mapping[str, int]) -> set[str]:
+    """The topic of a record, or of a partition's end, if all before its end has been read."""
+    topic, offset = message.topic() or "", message.offset() or 0
+    # The end is said with the offset after all that is in the partition, markers included.
+    after = offset if message.error() is not None else offset + 1
+    return {topic} if after >= ends[topic] else set()
