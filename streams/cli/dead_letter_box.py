@@ -65,7 +65,9 @@ def read_letters(settings: Settings, wanted: Callable[[Letter], bool]) -> list[t
     topic = settings.topic(DEAD_LETTERS.name)
     if topic not in connect(settings).list_topics(timeout=_SECONDS).topics:
         raise CommandError(
-            f"the topic {topic} does not exist; `dunning topics create` makes it", ExitCode.TOPICS
+            f"the topic {topic} does not exist, or these credentials may not see it; `dunning topics create` "
+            "makes it",
+            ExitCode.TOPICS,
         )
     letters: dict[LetterId, Letter] = {}
     fates: dict[LetterId, Fate] = {}
