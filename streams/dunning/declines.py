@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from streams.dunning.events import PaymentFailed
-from streams.dunning.policy import DeclineClass, Policy, ToldReason
+from streams.dunning.policy import DeclineClass, Policy
+from streams.dunning.told_reasons import ToldReason
 
 _ISO8583_LENGTH = 2
 

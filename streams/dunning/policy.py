@@ -20,6 +20,7 @@ from streams.dunning.experiment_settings import Arm, Experiment, label
 from streams.dunning.memory import Memory
 from streams.dunning.reply_words import ReplyWords
 from streams.dunning.retry_rules import NetworkRules, RetryRule, by_network
+from streams.dunning.told_reasons import ToldReasons
 from streams.dunning.values import (
     Count,
     CurrencyCode,
@@ -45,16 +46,6 @@ class DeclineClass(StrEnum):
     HARD = "hard"
     AUTHENTICATION = "authentication"
     FRAUD = "fraud"
-
-
-class ToldReason(StrEnum):
-    """Why a payment was declined, as far as a customer may be told: what they can mend themselves."""
-
-    INSUFFICIENT_FUNDS = "insufficient_funds"
-    CARD_EXPIRED = "card_expired"
-    DETAILS_INCORRECT = "details_incorrect"
-    LIMIT_REACHED = "limit_reached"
-    BANK_UNAVAILABLE = "bank_unavailable"
 
 
 class Priority(StrEnum):
@@ -375,13 +366,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict
     default_decline_class: Annotated[
         DeclineClass, Meta(description="What a code that no table knows means, and a failure without a code.")
     ] = DeclineClass.SOFT
-    told_reasons: Annotated[
-        dict[str, dict[str, ToldReason]],
-        Meta(
-            description="Table, as in `declines`, to code to the reason that a message may tell; of other "
-            "codes none is told, and of fraud none may be."
-        ),
-    ] = field(default_factory=dict)
+    told_reasons: ToldReasons = field(default_factory=dict)
     compliance: Compliance = field(default_factory=Compliance)
     retries: Annotated[
         dict[str, RetryRule],

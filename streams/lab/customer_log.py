@@ -108,7 +108,7 @@ def read_customer(
     if at is not None and at > now:
         notes.append("that time is still to come: this is how things stand now")
     if unreadable:
-        notes.append(f"{unreadable} of the customer's records cannot be read: `dunning tail dlq` says why")
+        notes.append(f"{unreadable} of the customer's records cannot be read: `dunning dlq list` says why")
     return CustomerLog(
         at=moment,
         state=state,

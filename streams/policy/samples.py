@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
-from streams.dunning.policy import DeclineClass, ToldReason
+from streams.dunning.policy import DeclineClass
+from streams.dunning.told_reasons import ToldReason
 from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
 from streams.policy.usage import Use
 

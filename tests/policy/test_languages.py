@@ -9,7 +9,7 @@ import pytest
 from streams.dunning.audience import Tone
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.events import Channel
-from streams.dunning.policy import ToldReason
+from streams.dunning.told_reasons import ToldReason
 from streams.policy import LoadedPolicy
 from streams.policy.message_length import sms_size
 from streams.policy.samples import samples
