@@ -57,9 +57,9 @@ format: $(READY) ## format the code and put right what ruff can
 # The image has of it what a worker needs.
 lock: $(OWN_UV) ## write the lock files anew from pyproject.toml
 	$(UV) pip compile --universal --generate-hashes --python-version 3.11 --group dev \
-	    --extra java --extra statistics pyproject.toml -o requirements.lock --quiet $(ARGS)
+	    --all-extras pyproject.toml -o requirements.lock --quiet $(ARGS)
 	$(UV) pip compile --universal --generate-hashes --python-version 3.11 --constraints requirements.lock \
-	    --no-annotate pyproject.toml -o deploy/requirements.lock --quiet
+	    --extra registry --extra tracing --no-annotate pyproject.toml -o deploy/requirements.lock --quiet
 
 clean: ## remove the environment, downloads and caches (data of a local Kafka stays)
 	rm -rf .venv .uv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
