@@ -5,14 +5,16 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.engine import ConfigurationError, EngineSettings
+from streams.messages.topics import ERASURE_LAG_MS
 
 PREFIX = "DUNNING_"
+_FILE = "_FILE"
 
 # Read by the local broker and by the tests, not by a worker.
 _NOT_OURS = ("DUNNING_CACHE_DIRECTORY", "DUNNING_TEST_")
@@ -31,7 +33,6 @@ _PATTERNS = {
     r"^[A-Za-z0-9._-]{1,100}$": "1 to 100 letters, digits, '.', '_' and '-'",
     r"^[A-Za-z0-9._-]{0,100}$": "at most 100 letters, digits, '.', '_' and '-'",
 }
-_SECRETS = frozenset({"sasl_password", "ssl_key_password", "web_token"})
 _SHORTEST_TOKEN = 16
 
 
@@ -48,7 +49,10 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Everything that differs between one deployment and another. A field is `DUNNING_` and its name."""
+    """Everything that differs between one deployment and another. A field is `DUNNING_` and its name.
+
+    A secret may be given by a file: `DUNNING_SASL_PASSWORD_FILE` names one whose text is the password.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -217,6 +221,7 @@ class Settings(BaseSettings):
             stuck_after_seconds=self.stuck_after_seconds,
             stop_seconds=self.stop_seconds,
             changelog_replication=self.changelog_replication,
+            changelog_config={"max.compaction.lag.ms": str(ERASURE_LAG_MS)},
             tick_topic=self.topic(tick_topic),
             tick_interval_seconds=self.tick_interval_seconds if self.ticks == "worker" else None,
             client=self.kafka_properties,
@@ -228,8 +233,14 @@ class Settings(BaseSettings):
         for name in type(self).model_fields:
             value = getattr(self, name)
             text = "none" if value is None else str(value)
-            shown[f"{PREFIX}{name.upper()}"] = _MASK if isinstance(value, SecretStr) else text
+            shown[_variable(name)] = _MASK if isinstance(value, SecretStr) else text
         return shown
+
+
+SECRETS: frozenset[str] = frozenset(
+    name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)
+)
+"""Fields that are never shown, and that a file may hold."""
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -238,9 +249,13 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     Raises:
         SettingsError: some are wrong, or a variable with our prefix is none of ours.
     """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = {_variable(name) for name in Settings.model_fields}
+    in_files = {_variable(name) + _FILE for name in SECRETS}
     given = os.environ if environment is None else environment
-    problems = [_unknown(name, known) for name in sorted(given) if _is_unknown(name, known)]
+    problems = [
+        _unknown(name, known | in_files) for name in sorted(given) if _is_unknown(name, known | in_files)
+    ]
+    overrides = {**_read_secrets(given, problems), **overrides}
     if environment is not None:
         prefixed = {name: value for name, value in given.items() if name in known}
         overrides = {
@@ -256,9 +271,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         settings.engine("ticks")
     except ValidationError as error:
         for each in error.errors():
-            words = value_in_words(each, secret=any(part in _SECRETS for part in each["loc"]))
+            words = value_in_words(each, secret=any(part in SECRETS for part in each["loc"]))
             if each["loc"]:
-                problems.append(f"{PREFIX}{each['loc'][0]}".upper() + f" {words}")
+                problems.append(f"{_variable(str(each['loc'][0]))} {words}")
             else:
                 problems += words.split("\n")
     except ConfigurationError as error:
@@ -266,6 +281,29 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     if problems or settings is None:
         raise SettingsError(tuple(problems))
     return settings
+
+
+def _read_secrets(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """The secrets that files hold; what is wrong with them is added to the problems."""
+    found: dict[str, str] = {}
+    for name in sorted(SECRETS):
+        variable = _variable(name)
+        path = given.get(variable + _FILE)
+        if path is None:
+            continue
+        if variable in given:
+            problems.append(f"{variable} and {variable}{_FILE} are both set; set one of them")
+        # Also where it cannot be read: that it is missing then needs no telling.
+        found[name] = ""
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+            problems.append(f"{variable}{_FILE} names {path}, which cannot be read: {reason}")
+            continue
+        if not found[name]:
+            problems.append(f"{variable}{_FILE} names {path}, which is empty")
+    return found
 
 
 def value_in_words(problem: Mapping[str, Any], *, secret: bool = False) -> str:
@@ -294,6 +332,10 @@ def _wanted(kind: str, context: Mapping[str, Any]) -> str:
             return _PATTERNS.get(context["pattern"], f"of the form {context['pattern']}")
         case _:
             return _KINDS.get(kind.partition("_")[0], "")
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
 
 
 def _is_unknown(name: str, known: set[str]) -> bool:

@@ -19,13 +19,13 @@ from streams.dunning.measures import Counts, add_up
 from streams.dunning.outcomes import outcomes
 from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state, encode_state
-from streams.engine import App, Batch, Codec, Record, Table
+from streams.engine import App, Batch, Codec, Record, Table, without_words
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import CUSTOMER_HEADER, Stage
-from streams.messages.errors import BadRecord
+from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.headers import output_headers
 from streams.messages.policy_change import PolicyChange
-from streams.messages.topics import POLICIES, Topic, topic_named, topic_of
+from streams.messages.topics import POLICIES, PROFILES, Topic, topic_named, topic_of
 from streams.ops.facts import NO_CASES, move_cases
 from streams.ops.metrics import Metrics, PartitionFacts
 from streams.policy import LoadedPolicy
@@ -151,6 +151,25 @@ class Desk:
             return None
         return change
 
+    def read_erasure(self, batch: Batch, record: Record) -> str | None:
+        """Whom a profile without a value names; None for nobody, which goes to the dead letters.
+
+        Raises:
+            TooManyBadRecordsError: too large a share of the recent records is bad.
+        """
+        if not record.key:
+            self.refuse(
+                batch,
+                record,
+                BadRecord(
+                    BadRecordCode.MISSING_CUSTOMER, "the record has neither key nor value", field="key"
+                ),
+            )
+            return None
+        self._rejects.accept()
+        self._metrics.customer_erased()
+        return record.key.decode(errors="replace")
+
     def refuse(self, batch: Batch, record: Record, error: BadRecord) -> None:
         """Send a bad record to the dead letters, and count it.
 
@@ -227,7 +246,9 @@ class Desk:
 
         The tick goes to the dead letters, whose header names the customer, who is looked at again later.
         """
-        logger.error("a decision on a tick failed and is tried again in %s", RETRY_AFTER, exc_info=error)
+        logger.error(
+            "a decision on a tick failed and is tried again in %s: %s", RETRY_AFTER, without_words(error)
+        )
         letter = self._rejects.letter(record, error, Stage.DECIDE)
         batch.emit(
             letter.topic,
@@ -250,13 +271,14 @@ class Sitting:
         policy: what decides.
     """
 
-    __slots__ = ("_batch", "_before", "_changes", "_desk", "cases", "clock", "counts", "policy")
+    __slots__ = ("_batch", "_before", "_changes", "_desk", "_profiles", "cases", "clock", "counts", "policy")
 
     def __init__(self, desk: Desk, batch: Batch, facts: PartitionFacts) -> None:
         self._desk = desk
         self._batch = batch
         self._before = facts
         self._changes = desk.topic(POLICIES)
+        self._profiles = desk.topic(PROFILES)
         self.clock = facts.clock or _EPOCH
         self.cases = facts.cases
         self.counts: Counts = {}
@@ -271,6 +293,9 @@ class Sitting:
         """Decide what has happened to a customer: its clock is the record's time, or later if a tick was."""
         if record.topic == self._changes:
             self._change(record)
+            return
+        if record.value is None and record.topic == self._profiles:
+            self._erase(record)
             return
         event = self._desk.read(self._batch, record)
         if event is None or isinstance(event, Tick):
@@ -292,6 +317,14 @@ class Sitting:
                 self._desk.put_off(self._batch, record, before, tick.now, error)
             else:
                 self._conclude(record, tick, before, decision)
+
+    def _erase(self, record: Record) -> None:
+        """Drop all that is kept of a customer; a decision that says so would hold the name again."""
+        customer_id = self._desk.read_erasure(self._batch, record)
+        before = None if customer_id is None else self._desk.known(customer_id)
+        if before is not None:
+            self._desk.forget(before.customer_id)
+            self.cases = move_cases(self.cases, before, None)
 
     def _change(self, record: Record) -> None:
         """Take in a change of the policy: what comes after it in the partition goes by it."""

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "report": "streams.cli.report",
     "experiments": "streams.cli.experiments",
     "explain": "streams.cli.explain",
+    "forget": "streams.cli.forget",
     "settings": "streams.cli.settings",
 }
 """Each command and the module whose `app` it is, in the order of the help."""

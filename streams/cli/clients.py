@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.cli.errors import CommandError
 from streams.cli.exit_codes import ExitCode
+from streams.engine.librdkafka import REFUSED_CONNECTION
 from streams.settings import Settings, SettingsError, load_settings
 
 WHERE_KAFKA_IS = "DUNNING_BOOTSTRAP_SERVERS says where it is; `dunning kafka start` starts a local one."
@@ -42,10 +43,21 @@ def connect(settings: Settings) -> AdminClient:
     Raises:
         CommandError: They do not answer.
     """
-    admin = AdminClient(client_properties(settings))
+    # Why it lets nobody in is told aside; the request only says that it got no answer.
+    refusals: list[KafkaError] = []
+    properties: dict[str, Any] = {**client_properties(settings), "error_cb": refusals.append}
+    admin = AdminClient(properties)
     try:
         admin.list_topics(timeout=CONNECT_SECONDS)
     except KafkaException as error:
+        admin.poll(0)
+        refusal = next((each for each in refusals if each.code() in REFUSED_CONNECTION), None)
+        if refusal is not None:
+            raise CommandError(
+                f"Kafka at {settings.bootstrap_servers} lets nobody in who comes so: {refusal.str()}. "
+                "DUNNING_SECURITY_PROTOCOL, DUNNING_SASL_* and DUNNING_SSL_* say how to come",
+                ExitCode.BROKER,
+            ) from error
         raise CommandError(
             f"no Kafka answers at {settings.bootstrap_servers} ({error.args[0].str()}). {WHERE_KAFKA_IS}",
             ExitCode.BROKER,

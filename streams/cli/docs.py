@@ -8,6 +8,7 @@ from pathlib import Path
 from streams.cli import reference as commands
 from streams.deployment import strimzi
 from streams.messages import asyncapi
+from streams.messages import access_reference as access
 from streams.messages import reference as messages
 from streams.ops import dashboards
 from streams.ops import reference as metrics
@@ -19,6 +20,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "deploy/strimzi/topics.yaml": strimzi.render_topics,
     "deploy/strimzi/users.yaml": strimzi.render_users,
     "docs/asyncapi.yaml": asyncapi.render,
+    "docs/access.md": access.render,
     "docs/cli.md": commands.render,
     "docs/compliance.md": compliance.render,
     "docs/messages.md": messages.render,

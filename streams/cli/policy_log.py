@@ -56,6 +56,8 @@ class PolicyLog:
         self._producer.init_transactions(_SECONDS)
         self.published: dict[str, PolicyChange] = {}
         self._number = 0
+        # Whose cases were moved, by partition and key of the record that says so.
+        self._moved: dict[tuple[int, str], tuple[str, ...]] = {}
         self._read(settings)
 
     def __enter__(self) -> Self:
@@ -107,6 +109,17 @@ class PolicyLog:
         for partition in self._partitions:
             self._send(partition, version, None)
 
+    def forget(self, customer_id: str) -> int:
+        """Drop the records that moved cases of a customer, when all partitions are through with them.
+
+        Returns:
+            How many there are.
+        """
+        named = [place for place, names in self._moved.items() if customer_id in names]
+        for partition, key in named:
+            self._send(partition, key, None)
+        return len(named)
+
     def _change(
         self,
         action: Literal["publish", "migrate"],
@@ -144,8 +157,13 @@ class PolicyLog:
         for message in messages:
             value = message.value()
             change: PolicyChange | None = None if value is None else decoder.read(POLICIES.name, value)
-            if change is not None:
+            place = message.partition() or 0, (message.key() or b"").decode(errors="replace")
+            if change is None:
+                self._moved.pop(place, None)
+            else:
                 self._number = max(self._number, change.number)
+                if change.action == "migrate":
+                    self._moved[place] = change.customers
             if message.partition() != self._partitions[0]:
                 continue
             if change is not None and change.action == "publish":

@@ -21,6 +21,7 @@ from streams.engine.errors import (
     StoreError,
     StuckError,
     TopicMissingError,
+    without_words,
 )
 from streams.engine.observer import Observer
 from streams.engine.progress import Progress
@@ -58,4 +59,5 @@ __all__ = [
     "TopicPartition",
     "create_app",
     "run_worker",
+    "without_words",
 ]

@@ -9,7 +9,7 @@ import faust
 from streams.engine.agents import Agent, Stream
 from streams.engine.codec import Codec
 from streams.engine.engine import Engine
-from streams.engine.errors import FatalError
+from streams.engine.errors import ConfigurationError, FatalError
 from streams.engine.faust_internals import SCHEME, register_transport
 from streams.engine.observer import Observer
 from streams.engine.progress import Progress
@@ -96,11 +96,16 @@ def create_app(
         poison: ``(record, error) -> outputs``: what to send in place of a record that failed ``max_attempts``
             times alone. It is committed with the record's offset. By default the process ends.
         tick: epoch microseconds to a tick's value; without it this worker sends no ticks.
-        options: more of Faust's settings, such as ``web_port``.
+        options: more of Faust's settings, such as ``autodiscover``.
 
     Raises:
-        ConfigurationError: a setting of Faust's would break the engine's guarantee.
+        ConfigurationError: Faust's web server was asked for.
     """
+    if options.get("web_enabled"):
+        raise ConfigurationError(
+            "web_enabled is set: Faust's web server shows what the tables hold to whoever asks; serve what "
+            "may be seen by a server of your own"
+        )
     register_transport()
     app = App(
         settings.application_id,

@@ -25,8 +25,9 @@ class LibrdkafkaChangelogReader:
         self._consumer = Consumer(
             {
                 **client_properties(settings),
-                # Never joins a group; librdkafka wants a name all the same.
-                "group.id": f"{settings.transactional_id}-restore",
+                # Joins no group, and librdkafka asks for a group's coordinator all the same: for the one that
+                # this worker is allowed.
+                "group.id": settings.application_id,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from streams.engine.errors import BrokerError
-from streams.engine.librdkafka import client_properties, fatal
+from streams.engine.librdkafka import REFUSED_CONNECTION, client_properties, fatal, log_error
 from streams.engine.record import TopicPartition
 from streams.engine.settings import EngineSettings
 
@@ -39,7 +39,10 @@ class LibrdkafkaCluster:
         self._settings = settings
         self._timeout = settings.request_timeout_seconds
         self._try = min(_TRY_SECONDS, self._timeout)
-        self._admin = AdminClient(client_properties(settings))
+        # Why the broker lets nobody in; requests only say that they got no answer.
+        self._refused: KafkaError | None = None
+        properties: dict[str, Any] = {**client_properties(settings), "error_cb": self._on_error}
+        self._admin = AdminClient(properties)
 
     def partition_counts(self, topics: Iterable[str]) -> Mapping[str, int]:
         """Those that exist."""
@@ -106,6 +109,11 @@ class LibrdkafkaCluster:
         entry = entries.get("delete.retention.ms")
         return _DEFAULT_DELETE_RETENTION_SECONDS if entry is None else int(entry.value) / 1000
 
+    def _on_error(self, error: KafkaError) -> None:
+        log_error(error)
+        if error.code() in REFUSED_CONNECTION:
+            self._refused = error
+
     def _offsets(
         self, partitions: Iterable[TopicPartition], spec: OffsetSpec, level: IsolationLevel
     ) -> Mapping[TopicPartition, int]:
@@ -129,10 +137,14 @@ class LibrdkafkaCluster:
                 return call()
             except KafkaException as error:
                 cause: Any = error.args[0]
+                self._admin.poll(0)  # brings what the client has to tell aside
                 # NOT_LEADER and its like come right after a topic's creation.
                 if cause.fatal() or time.monotonic() > give_up:
-                    raise fatal(self._settings, step, cause) from error
+                    raise fatal(self._settings, step, self._refused or cause) from error
             except TimeoutError as error:
+                self._admin.poll(0)
+                if time.monotonic() > give_up and self._refused is not None:
+                    raise fatal(self._settings, step, self._refused) from error
                 if time.monotonic() > give_up:
                     raise BrokerError(step, f"no answer within {self._timeout:.0f} s") from error
             time.sleep(_PAUSE_SECONDS)

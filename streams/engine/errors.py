@@ -6,6 +6,7 @@
 - ``FatalError``: the process ends, with the class's ``exit_code``; whoever supervises it decides.
 """
 
+import traceback
 from enum import IntEnum
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "StuckError",
     "TopicMissingError",
     "TransactionAbortedError",
+    "without_words",
 ]
 
 
@@ -263,3 +265,20 @@ class StoreError(FatalError):
         super().__init__(f"the local store of table {table}, partition {partition}, failed: {reason}")
         self.table = table
         self.partition = partition
+
+
+def without_words(error: BaseException) -> str:
+    """An error for the log: its kind, where it was raised, and the same of its causes.
+
+    Its message is left out, since it may quote the record, and logs are read and kept by more people than the
+    topics are. Whoever puts the record aside may keep the message with it.
+    """
+    lines: list[str] = []
+    each: BaseException | None = error
+    while each is not None:
+        lines.append(f"{type(each).__module__}.{type(each).__qualname__}\n")
+        lines += traceback.format_tb(each.__traceback__)
+        each = each.__cause__
+        if each is not None:
+            lines.append("caused by ")
+    return "".join(lines).rstrip()

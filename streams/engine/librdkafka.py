@@ -16,9 +16,11 @@ from streams.engine.settings import EngineSettings
 __all__ = [
     "FATAL",
     "OTHER_GENERATION",
+    "REFUSED_CONNECTION",
     "REFUSED_RECORD",
     "client_properties",
     "fatal",
+    "log_error",
 ]
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,14 @@ FENCED = frozenset(
 )
 OTHER_GENERATION = frozenset(
     {KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID}
+)
+# A handshake may also break off with the network, so this alone ends nothing.
+REFUSED_CONNECTION = frozenset(
+    {
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001
+        KafkaError._SSL,  # noqa: SLF001
+    }
 )
 FORBIDDEN = frozenset(
     {
@@ -60,7 +70,8 @@ UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN
 FATAL = FENCED | FORBIDDEN | UNKNOWN_TOPIC | {KafkaError._FATAL}  # noqa: SLF001
 
 
-def _log_error(error: KafkaError) -> None:
+def log_error(error: KafkaError) -> None:
+    """Log what a client reports on its own: it usually goes on by itself."""
     logger.warning("Kafka reports: %s", error)
 
 
@@ -77,7 +88,7 @@ def client_properties(settings: EngineSettings) -> dict[str, Any]:
         "metadata.recovery.strategy": "none",
         # Without it a fatal error comes out of whatever call serves callbacks next; with it, out of the call
         # that meets it.
-        "error_cb": _log_error,
+        "error_cb": log_error,
         **settings.client,
     }
 
@@ -88,9 +99,9 @@ def fatal(settings: EngineSettings, step: str, error: KafkaError) -> FatalError:
     # A consumer's fatal error hides the code of its cause and shows only its text.
     if code in FENCED or (code == KafkaError._FATAL and "fenced" in reason):  # noqa: SLF001
         return FencedError(settings.instance_id, reason)
-    if code in FORBIDDEN:
+    if code in FORBIDDEN | REFUSED_CONNECTION:
         return ConfigurationError(
-            f"Kafka does not allow it while {step}: {reason}; check credentials and ACLs"
+            f"Kafka does not allow it while {step}: {reason}; check credentials, certificates and ACLs"
         )
     if code in UNKNOWN_TOPIC:
         return ConfigurationError(f"a topic is missing while {step}: {reason}; create it and start again")

@@ -48,6 +48,7 @@ from streams.engine.errors import (
     MembershipLostError,
     RejectedOutputError,
     RetryableError,
+    without_words,
 )
 from streams.engine.flight import Flight
 from streams.engine.intake import Intake
@@ -361,13 +362,12 @@ class Rounds:
     async def _put_aside(self, task: Task, error: BaseException) -> None:
         record = task.batch.records[0]
         logger.error(
-            "%s[%d] offset %d failed %d times and is put aside: %r",
+            "%s[%d] offset %d failed %d times and is put aside: %s",
             record.topic,
             record.partition,
             record.offset,
             self._attempts,
-            error,
-            exc_info=error,
+            without_words(error),
         )
         self._take_off([task], list(self._poison(record, error)), (), time.monotonic(), error)
         await self._land()  # if that fails, the record fails once more and comes back here

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _COLLECT_AFTER = 50_000
 
 
-def run_worker(app: App, *, web: bool = False) -> int:
+def run_worker(app: App) -> int:
     """Run the app in this process; returns the exit code.
 
     SIGTERM and SIGINT finish the round in hand, commit it, and leave; a second signal ends the process at
@@ -36,9 +36,7 @@ def run_worker(app: App, *, web: bool = False) -> int:
 
     Args:
         app: from `create_app`, with its agents and tables.
-        web: start Faust's web server, too.
     """
-    app.conf.web_enabled = web
     return int(asyncio.run(_Worker(app).run()))
 
 

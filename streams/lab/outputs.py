@@ -30,6 +30,7 @@ class OutputReader:
     Args:
         client: properties of every Kafka client: servers, TLS, SASL.
         topics: their names on the cluster.
+        partition: the only one to read; all of them unless given.
         from_beginning: start at the oldest record; else at what comes from now on.
         fetch_wait_seconds: how long the broker may hold a request when there is nothing; short where somebody
             waits for the end to be reached.
@@ -45,6 +46,7 @@ class OutputReader:
         *,
         from_beginning: bool,
         fetch_wait_seconds: float = 0.5,
+        partition: int | None = None,
     ) -> None:
         self._admin = AdminClient(dict(client))
         self._consumer = Consumer(
@@ -58,7 +60,7 @@ class OutputReader:
                 "fetch.wait.max.ms": int(fetch_wait_seconds * 1000),
             }
         )
-        self._partitions = list(self._find(topics))
+        self._partitions = [each for each in self._find(topics) if partition in {None, each[1]}]
         self._reached = dict.fromkeys(self._partitions, 0)
         if not from_beginning:
             self._reached.update(self._ends())

@@ -15,6 +15,7 @@ from streams.messages.topics import (
     INPUTS,
     OUTPUTS,
     POLICIES,
+    PROFILES,
     TICKS,
     TOPICS,
     Topic,
@@ -25,7 +26,6 @@ READER_GROUP = "dunning-reader"
 """The group that commands name when they read topics. They never join it and commit nothing."""
 
 FEEDBACK: Topic = topic_of_kind("feedback")
-PROFILES: Topic = topic_of_kind("customer-profile")
 COMMANDS: tuple[Topic, ...] = (topic_of_kind("notification-command"), topic_of_kind("account-command"))
 """What others carry out."""
 

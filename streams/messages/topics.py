@@ -24,6 +24,9 @@ moves customers to other partitions, away from their state.
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _RETENTION_OF_INPUTS_MS = 35 * _DAY_MS
+ERASURE_LAG_MS = 7 * _DAY_MS
+"""So long after a tombstone, at most, the broker begins to drop what was written before it. Without a limit
+the last records of a quiet partition would stay for ever; the law gives a month (GDPR, article 12)."""
 _UNLIMITED = -1
 _LONGEST_MS = 2**63 - 1
 _BROKER_DEFAULT_AHEAD_MS = 60 * 60 * 1000
@@ -65,6 +68,8 @@ class Topic(Struct, frozen=True, kw_only=True, dict=True):
         retention_ms: how long records stay, by their own timestamps; -1 for ever.
         retention_reason: why so long.
         compaction_lag_ms: with compaction, so long every record stays, by its own timestamp.
+        erasable: a record without a value erases its key; it stays itself as long as the inputs, so that
+            whoever reads them once more meets it, too.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Topic(Struct, frozen=True, kw_only=True, dict=True):
         "an outage of two weeks, and as much again to find a mistake and read the inputs once more"
     )
     compaction_lag_ms: int = 0
+    erasable: bool = False
     partitions: int = DEFAULT_PARTITIONS
 
     @cached_property
@@ -143,7 +149,9 @@ TOPICS: tuple[Topic, ...] = (
     _input(
         "crm.customer-profile.v1",
         events.CustomerProfile,
-        "Who a customer is and how they may be reached; each profile replaces the one before.",
+        "Who a customer is and how they may be reached; each profile replaces the one before. A null value "
+        "erases the customer: what the engine keeps of them is dropped.",
+        erasable=True,
         cleanup=Cleanup.COMPACT,
         retention_ms=_UNLIMITED,
         retention_reason=(
@@ -216,6 +224,7 @@ OUTPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.direction 
 """What the engine writes for others; without dead letters."""
 
 TICKS: Topic = next(topic for topic in TOPICS if topic.direction is Direction.INTERNAL)
+PROFILES: Topic = next(topic for topic in TOPICS if topic.erasable)
 POLICIES: Topic = next(topic for topic in TOPICS if topic.direction is Direction.CONTROL)
 DEAD_LETTERS: Topic = next(topic for topic in TOPICS if topic.direction is Direction.DEAD_LETTERS)
 
@@ -280,6 +289,10 @@ def topic_config(topic: Topic, *, virtual_time: bool) -> dict[str, str]:
     }
     if topic.compaction_lag_ms:
         config["min.compaction.lag.ms"] = str(_LONGEST_MS if virtual_time else topic.compaction_lag_ms)
+    if topic.cleanup is Cleanup.COMPACT and not virtual_time:
+        config["max.compaction.lag.ms"] = str(topic.compaction_lag_ms + ERASURE_LAG_MS)
+    if topic.erasable and not virtual_time:
+        config["delete.retention.ms"] = str(_RETENTION_OF_INPUTS_MS)
     if virtual_time:
         config["segment.ms"] = str(_LONGEST_MS)
     return config

@@ -31,6 +31,8 @@ class EventOutcome(StrEnum):
     """An event of that id had been decided before."""
     IGNORED = "ignored"
     """It said nothing that counts, for example a failure of an invoice that was settled before."""
+    ERASED = "erased"
+    """A profile without a value: what was kept of the customer, if anything, is dropped."""
     BAD = "bad"
     """It could not be used and is among the dead letters."""
 

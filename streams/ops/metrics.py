@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.dunning.commands import Command, NotificationCommand, Outcome, Reason
 from streams.dunning.decide import Decision
-from streams.dunning.events import CustomerEvent, PaymentRecovered
+from streams.dunning.events import CustomerEvent, CustomerProfile, PaymentRecovered
 from streams.dunning.state import CustomerState
 from streams.ops import catalogue
 from streams.ops.definition import Metric
@@ -136,6 +136,10 @@ class Metrics:
         self._decided(decision.reasons, decision.commands)
         if isinstance(event, PaymentRecovered) and owes(before, event.invoice_id):
             self._recovered(event, decision.state)
+
+    def customer_erased(self) -> None:
+        """A profile came without a value: nothing is kept of the customer any more."""
+        self._events.stage(_KINDS[CustomerProfile], EventOutcome.ERASED)
 
     def customer_due(self, decision: Decision) -> None:
         """A tick decided about a customer because something was due."""

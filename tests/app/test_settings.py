@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.settings import _SECRETS, Settings, SettingsError, load_settings
+from streams.settings import SECRETS, Settings, SettingsError, load_settings
 
 _SASL = {
     "DUNNING_SECURITY_PROTOCOL": "SASL_SSL",
@@ -73,7 +73,7 @@ def test_a_secret_is_not_told() -> None:
 
 def test_every_secret_is_known_to_be_one() -> None:
     secrets = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
-    assert secrets == _SECRETS
+    assert secrets == SECRETS
 
 
 def test_a_setting_that_the_engine_refuses_is_told_as_ours() -> None:
@@ -93,6 +93,30 @@ def test_secrets_reach_kafka_and_nothing_else() -> None:
     shown = [repr(settings), str(settings), str(settings.printable()), repr(settings.engine("ticks"))]
     assert not any("kept-to-ourselves" in text for text in shown)
     assert settings.printable()["DUNNING_SASL_PASSWORD"] == "********"
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("kept-to-ourselves\n")
+    given = {name: value for name, value in _SASL.items() if name != "DUNNING_SASL_PASSWORD"}
+    settings = load_settings({**given, "DUNNING_SASL_PASSWORD_FILE": str(file)})
+    assert settings.kafka_properties["sasl.password"] == "kept-to-ourselves"
+
+
+def test_a_secrets_file_is_read_without_showing_it(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "latin").write_bytes(b"geheim\xe4")
+    given = {**_SASL, "DUNNING_SASL_PASSWORD_FILE": str(tmp_path / "gone")}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(given)
+    assert caught.value.problems == (
+        "DUNNING_SASL_PASSWORD and DUNNING_SASL_PASSWORD_FILE are both set; set one of them",
+        f"DUNNING_SASL_PASSWORD_FILE names {tmp_path}/gone, which cannot be read: No such file or directory",
+    )
+    for name, problem in (("empty", "which is empty"), ("latin", "which cannot be read: it is not UTF-8")):
+        with pytest.raises(SettingsError) as caught:
+            load_settings({"DUNNING_SSL_KEY_PASSWORD_FILE": str(tmp_path / name)})
+        assert caught.value.problems == (f"DUNNING_SSL_KEY_PASSWORD_FILE names {tmp_path / name}, {problem}",)
 
 
 def test_external_ticks_turn_the_workers_own_off() -> None:

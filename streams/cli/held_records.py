@@ -1,0 +1,123 @@
+"""What is held of one customer: the state, and records in topics, with when they are gone."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from confluent_kafka import Message
+from msgspec import Struct
+
+from streams.cli.clients import client_properties
+from streams.dunning.state import CustomerState
+from streams.dunning.state_bytes import decode_state
+from streams.engine.codec import open_envelope
+from streams.lab.outputs import OutputReader
+from streams.lab.ticks import EPOCH
+from streams.messages.codec import Decoder
+from streams.messages.dead_letters import CUSTOMER_HEADER
+from streams.messages.topics import DEAD_LETTERS, POLICIES, TICKS, TOPICS, Cleanup, Topic
+from streams.settings import Settings
+
+_BY_ERASURE = "erased with the customer"
+
+
+class HeldRecords(Struct, frozen=True):
+    """Records of one customer in one topic.
+
+    Attributes:
+        topic: its name on the cluster.
+        records: how many.
+        last: the time of the youngest (UTC).
+        until: when they are gone, in words.
+    """
+
+    topic: str
+    records: int
+    last: datetime
+    until: str
+
+    def row(self) -> dict[str, Any]:
+        """The row that is printed."""
+        return {
+            "topic": self.topic,
+            "records": self.records,
+            "last": self.last.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "until": self.until,
+        }
+
+
+def find_states(settings: Settings, customer_id: str) -> dict[int, CustomerState]:
+    """The customer's state by the partition that holds it: one, or none.
+
+    Raises:
+        KafkaException: no worker has run yet, or the broker does not answer.
+    """
+    found: dict[int, CustomerState] = {}
+    for message in _records(settings, _changelog(settings), customer_id):
+        value, partition = message.value(), message.partition() or 0
+        if value is None:
+            found.pop(partition, None)
+        else:
+            found[partition] = decode_state(open_envelope(value))
+    return found
+
+
+def find_records(settings: Settings, customer_id: str) -> Iterator[HeldRecords]:
+    """All records of the customer, topic by topic; the state first.
+
+    Raises:
+        KafkaException: no worker has run yet, or the broker does not answer.
+    """
+    changelog = list(_records(settings, _changelog(settings), customer_id))
+    if changelog and changelog[-1].value() is not None:
+        yield _held(_changelog(settings), changelog, _BY_ERASURE)
+    for topic in TOPICS:
+        if topic is TICKS:
+            continue
+        name = settings.topic(topic.name)
+        if messages := list(_records(settings, name, customer_id, topic)):
+            last = max(map(_time, messages))
+            yield _held(name, messages, _until(topic, last))
+
+
+def _changelog(settings: Settings) -> str:
+    return settings.engine("ticks").changelog("customers")
+
+
+def _records(
+    settings: Settings, name: str, customer_id: str, topic: Topic | None = None
+) -> Iterator[Message]:
+    """Its records of the customer, without their values where they are of no use."""
+    key = customer_id.encode()
+    decoder = Decoder() if topic is POLICIES else None
+    with OutputReader(client_properties(settings), [name], from_beginning=True) as reader:
+        for message in reader.stream_to_end():
+            if (
+                message.key() == key
+                or (topic is DEAD_LETTERS and _named_by_header(message, key))
+                or (decoder is not None and _moved(decoder, message, customer_id))
+            ):
+                yield message
+
+
+def _named_by_header(message: Message, key: bytes) -> bool:
+    return any(header == (CUSTOMER_HEADER, key) for header in message.headers() or ())
+
+
+def _moved(decoder: Decoder, message: Message, customer_id: str) -> bool:
+    value = message.value()
+    return value is not None and customer_id in decoder.read(POLICIES.name, value).customers
+
+
+def _held(name: str, messages: list[Message], until: str) -> HeldRecords:
+    return HeldRecords(name, len(messages), max(map(_time, messages)), until)
+
+
+def _until(topic: Topic, last: datetime) -> str:
+    if topic.cleanup is Cleanup.COMPACT:
+        return _BY_ERASURE
+    return f"{last + timedelta(milliseconds=topic.retention_ms):%Y-%m-%d}"
+
+
+def _time(message: Message) -> datetime:
+    return EPOCH + timedelta(milliseconds=message.timestamp()[1])
