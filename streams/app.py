@@ -9,17 +9,19 @@ from importlib.metadata import version
 from streams.agents.customers import consume_events
 from streams.agents.desk import Desk, from_micros
 from streams.agents.policies import Policies
+from streams.agents.registered import RegisteredSchemas, encoder_of
 from streams.agents.rejects import Rejects
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
 from streams.dunning.explanation import Explanation
-from streams.engine import App, Observer, create_app, run_worker
+from streams.engine import App, ConfigurationError, Observer, create_app, run_worker
 from streams.lab import customer_page
 from streams.lab.customer_log import Places
 from streams.lab.explain import explain_customer
-from streams.messages.codec import Decoder, Encoder
+from streams.messages.codec import Decoder
 from streams.messages.dead_letters import DeadLetterLimit
-from streams.messages.topics import DEAD_LETTERS, TICKS
+from streams.messages.registry import RegistryExtraMissingError
+from streams.messages.topics import DEAD_LETTERS, OUTPUTS, TICKS
 from streams.messages.validation import Limits
 from streams.ops.endpoint import Endpoint
 from streams.ops.health import HealthChecks
@@ -50,10 +52,12 @@ def build_app(
 
     Raises:
         PolicyError: the policy cannot be used.
-        ConfigurationError: the engine refuses the settings.
+        ConfigurationError: the engine refuses the settings, or the registry does not hold a schema.
+        RegistryFailedError: the registry does not answer.
     """
     metrics = metrics or WorkerMetrics(version=version("dunning-streams"))
-    encoder = Encoder()
+    registered = _registered(settings)
+    encoder = encoder_of(registered, (*OUTPUTS, TICKS))
     rejects = Rejects(
         settings.topic(DEAD_LETTERS.name),
         DeadLetterLimit(
@@ -78,7 +82,7 @@ def build_app(
             app, policy or load(settings.policy), tuple(map(load, settings.earlier_policy_names)), metrics
         ),
         prefix=settings.topic_prefix,
-        decoder=Decoder(limits=limits),
+        decoder=Decoder(source=registered, limits=limits),
         encoder=encoder,
         rejects=rejects,
         metrics=metrics,
@@ -136,3 +140,11 @@ def _pages(settings: Settings) -> Mapping[str, Page]:
     page = customer_page.CustomerPage(explain)
     path = customer_page.PATH
     return {path: Guard(page, path=path, token=token, sign_in=customer_page.sign_in)}
+
+
+def _registered(settings: Settings) -> RegisteredSchemas | None:
+    try:
+        registry = settings.registry()
+    except RegistryExtraMissingError as error:
+        raise ConfigurationError(str(error)) from error
+    return None if registry is None else RegisteredSchemas(registry)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.engine import ConfigurationError, EngineSettings
+from streams.messages.registry import Registry
 from streams.messages.topics import ERASURE_LAG_MS
 
 PREFIX = "DUNNING_"
@@ -132,6 +134,14 @@ class Settings(BaseSettings):
     """This client's key, PEM."""
     ssl_key_password: SecretStr | None = None
     """Of the client's key."""
+    schema_registry_url: str | None = None
+    """A Confluent-compatible schema registry; without one the schemas of the release serve."""
+    schema_registry_username: str | None = None
+    """With a password, where the registry asks for one."""
+    schema_registry_password: SecretStr | None = None
+    """Of the user."""
+    schema_registry_ca_location: Path | None = None
+    """Certificate authorities of the registry, PEM; the usual ones if not set."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severe log lines that are shown."""
 
@@ -149,6 +159,12 @@ class Settings(BaseSettings):
             problems.append(
                 f"{PREFIX}SSL_CERTIFICATE_LOCATION and {PREFIX}SSL_KEY_LOCATION go together: set both or none"
             )
+        if (self.schema_registry_username is None) != (self.schema_registry_password is None):
+            problems.append(
+                f"{PREFIX}SCHEMA_REGISTRY_USERNAME and {PREFIX}SCHEMA_REGISTRY_PASSWORD go together: "
+                "set both or none"
+            )
+        problems += _problems_of_url(self.schema_registry_url)
         if self.bad_record_minimum > self.bad_record_window:
             problems.append(f"{PREFIX}BAD_RECORD_MINIMUM is more than {PREFIX}BAD_RECORD_WINDOW")
         if self.web_token is not None and self.web_token_file is not None:
@@ -200,6 +216,23 @@ class Settings(BaseSettings):
     def topic(self, name: str) -> str:
         """The name that a topic of the contract has on this cluster."""
         return self.topic_prefix + name
+
+    def registry(self) -> Registry | None:
+        """The schema registry, if there is one.
+
+        Raises:
+            RegistryExtraMissingError: its client is not installed.
+        """
+        if self.schema_registry_url is None:
+            return None
+        password = self.schema_registry_password
+        return Registry(
+            self.schema_registry_url,
+            username=self.schema_registry_username,
+            password=None if password is None else password.get_secret_value(),
+            ca_location=self.schema_registry_ca_location,
+            topic_prefix=self.topic_prefix,
+        )
 
     def engine(self, tick_topic: str) -> EngineSettings:
         """The engine's part of the settings.
@@ -332,6 +365,21 @@ def _wanted(kind: str, context: Mapping[str, Any]) -> str:
             return _PATTERNS.get(context["pattern"], f"of the form {context['pattern']}")
         case _:
             return _KINDS.get(kind.partition("_")[0], "")
+
+
+def _problems_of_url(url: str | None) -> list[str]:
+    if url is None:
+        return []
+    name = f"{PREFIX}SCHEMA_REGISTRY_URL"
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        # An address is printed, a password is not.
+        return [
+            f"{name} holds a user or password, which have settings of their own: ..._USERNAME, ..._PASSWORD"
+        ]
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return [f"{name} is {url!r}, and must be an address such as https://registry:8081"]
+    return []
 
 
 def _variable(name: str) -> str:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "demo": "streams.cli.demo",
     "kafka": "streams.cli.kafka",
     "topics": "streams.cli.topics",
+    "schemas": "streams.cli.schemas",
     "worker": "streams.cli.worker",
     "publish": "streams.cli.publish",
     "tail": "streams.cli.tail",

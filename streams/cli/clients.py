@@ -1,5 +1,6 @@
 """Kafka clients as commands make them from the settings."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -8,6 +9,8 @@ from confluent_kafka.admin import AdminClient
 from streams.cli.errors import CommandError
 from streams.cli.exit_codes import ExitCode
 from streams.engine.librdkafka import REFUSED_CONNECTION
+from streams.messages.codec import Encoder
+from streams.messages.topics import Topic
 from streams.settings import Settings, SettingsError, load_settings
 
 WHERE_KAFKA_IS = "DUNNING_BOOTSTRAP_SERVERS says where it is; `dunning kafka start` starts a local one."
@@ -35,6 +38,23 @@ def client_properties(settings: Settings) -> dict[str, Any]:
         "log_level": 0,
         **settings.kafka_properties,
     }
+
+
+def command_encoder(settings: Settings, topics: Iterable[Topic]) -> Encoder:
+    """What writes values of these topics: with a registry's schemas if there is one, else with our own.
+
+    Raises:
+        CommandError: one of them is not registered.
+        RegistryError: the registry does not answer.
+    """
+    encoder = Encoder(ids=settings.registry())
+    try:
+        encoder.look_up(topics)
+    except LookupError as error:
+        raise CommandError(
+            f"a schema is not registered ({error}); `dunning schemas check` says which", ExitCode.REGISTRY
+        ) from error
+    return encoder
 
 
 def connect(settings: Settings) -> AdminClient:

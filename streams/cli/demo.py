@@ -94,6 +94,10 @@ def demo(
                 "ticks": "external",
                 "data_directory": DIRECTORY / "state",
                 "metrics_port": 0,
+                # Topics of its own names have no schemas in a registry.
+                "schema_registry_url": None,
+                "schema_registry_username": None,
+                "schema_registry_password": None,
             }
         )
         with topics(settings, keep=keep or stage.temporary):

@@ -15,6 +15,7 @@ from streams.cli.exit_codes import ExitCode
 from streams.lab.fitness import UnfitTopicsError
 from streams.lab.lockstep import NoProgressError
 from streams.messages.history import HistoryError
+from streams.messages.registry import RegistryError, RegistryExtraMissingError
 from streams.policy.errors import PolicyError
 
 
@@ -36,6 +37,8 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnfitTopicsError, ExitCode.TOPICS),
     (NoProgressError, ExitCode.NO_WORKER),
     (LocalKafkaError, ExitCode.LOCAL_KAFKA),
+    (RegistryError, ExitCode.REGISTRY),
+    (RegistryExtraMissingError, ExitCode.REGISTRY),
 )
 
 

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     TOPICS = 7
     NO_WORKER = 8
     LOCAL_KAFKA = 9
+    REGISTRY = 10
     INTERRUPTED = 130
 
 
@@ -30,5 +31,6 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.TOPICS: "topics are missing, not as they should be, or not fit for what is asked",
     ExitCode.NO_WORKER: "no worker makes progress, or the demo's worker ended",
     ExitCode.LOCAL_KAFKA: "the local Kafka could not be started or stopped",
+    ExitCode.REGISTRY: "the schema registry cannot be reached, refuses, or does not hold what it should",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C; the demo also by SIGTERM)",
 }

@@ -89,7 +89,7 @@ def _records(
 ) -> Iterator[Message]:
     """Its records of the customer, without their values where they are of no use."""
     key = customer_id.encode()
-    decoder = Decoder() if topic is POLICIES else None
+    decoder = Decoder(source=settings.registry()) if topic is POLICIES else None
     with OutputReader(client_properties(settings), [name], from_beginning=True) as reader:
         for message in reader.stream_to_end():
             if (

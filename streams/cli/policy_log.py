@@ -8,11 +8,11 @@ from typing import Literal, Self
 
 from confluent_kafka import Producer
 
-from streams.cli.clients import client_properties, connect
+from streams.cli.clients import client_properties, command_encoder, connect
 from streams.cli.errors import CommandError
 from streams.cli.exit_codes import ExitCode
 from streams.lab.outputs import OutputReader
-from streams.messages.codec import Decoder, Encoder
+from streams.messages.codec import Decoder
 from streams.messages.headers import event_headers
 from streams.messages.policy_change import MOST_CUSTOMERS, MOST_DOCUMENT_BYTES, PolicyChange
 from streams.messages.topics import POLICIES
@@ -45,7 +45,8 @@ class PolicyLog:
                 f"the topic {self._topic} does not exist; `dunning topics create` makes it", ExitCode.TOPICS
             )
         self._partitions = sorted(found.partitions)
-        self._encoder = Encoder()
+        self._encoder = command_encoder(settings, (POLICIES,))
+        self._decoder = Decoder(source=settings.registry())
         self._producer = Producer(
             {
                 **client_properties(settings),
@@ -149,14 +150,13 @@ class PolicyLog:
 
     def _read(self, settings: Settings) -> None:
         """Every partition holds the same publications: the first is read for them, all for the numbers."""
-        decoder = Decoder()
         with OutputReader(
             client_properties(settings), [self._topic], from_beginning=True, fetch_wait_seconds=0.05
         ) as reader:
             messages = sorted(reader.read_to_end(), key=lambda each: each.offset() or 0)
         for message in messages:
             value = message.value()
-            change: PolicyChange | None = None if value is None else decoder.read(POLICIES.name, value)
+            change: PolicyChange | None = None if value is None else self._decoder.read(POLICIES.name, value)
             place = message.partition() or 0, (message.key() or b"").decode(errors="replace")
             if change is None:
                 self._moved.pop(place, None)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.clients import client_properties, command_settings, connect
+from streams.cli.clients import client_properties, command_encoder, command_settings, connect
 from streams.cli.console import note, note_console
 from streams.cli.errors import CommandError
 from streams.cli.exit_codes import ExitCode
@@ -17,6 +17,7 @@ from streams.lab.publish import AFTERWARDS
 from streams.lab.publish import publish as run
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL
 from streams.messages.history import Arrival
+from streams.messages.topics import INPUTS, TICKS
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -56,6 +57,7 @@ def publish(
             client=client_properties(settings),
             group=settings.application_id,
             prefix=settings.topic_prefix,
+            encoder=command_encoder(settings, (*INPUTS, TICKS)),
             until=end,
             tick_every=tick_every,
             outages=outage or (),

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from streams.cli.cluster_topics import create_topics
 from streams.cli.errors import CommandError
 from streams.cli.exit_codes import ExitCode
 from streams.engine import ExitCode as EngineExitCode
-from streams.settings import Settings
+from streams.settings import SECRETS, Settings
 
 Say = Callable[[str], None]
 
@@ -83,7 +83,7 @@ class Worker:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
-                env={**os.environ, **environment_of(self._settings)},
+                env={**_without_files(os.environ), **environment_of(self._settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -135,11 +135,17 @@ class Worker:
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as the environment variables that lead to them, secrets included."""
     shown = settings.printable()
-    for name in ("sasl_password", "ssl_key_password"):
+    for name in SECRETS:
         secret = getattr(settings, name)
         if secret is not None:
             shown[f"DUNNING_{name.upper()}"] = secret.get_secret_value()
     return shown
+
+
+def _without_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the files of secrets, which were read: both would contradict each other."""
+    files = {f"DUNNING_{name.upper()}_FILE" for name in SECRETS}
+    return {name: value for name, value in environment.items() if name not in files}
 
 
 class Broker(NamedTuple):

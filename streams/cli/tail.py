@@ -71,10 +71,11 @@ def tail(
     names = {settings.topic(name): name for name in _TOPICS[stream]}
     beginning = not follow if from_beginning is None else from_beginning
     with OutputReader(client_properties(settings), list(names), from_beginning=beginning) as reader:
+        decoder = Decoder(source=settings.registry())
         if not follow:
-            _print_all(_read(reader.read_to_end(), names), output)
+            _print_all(_read(reader.read_to_end(), names, decoder), output)
         while follow:
-            for entry in _read(reader.poll(_POLL_SECONDS), names):
+            for entry in _read(reader.poll(_POLL_SECONDS), names, decoder):
                 _print_one(entry, output)
             sys.stdout.flush()
 
@@ -97,7 +98,7 @@ class DeadLetter(Struct, frozen=True, tag_field="type", tag="dead-letter"):
 _Entry = SimulatedOutput | DeadLetter
 
 
-def _read(messages: Iterable[Message], names: Mapping[str, str]) -> Iterator[_Entry]:
+def _read(messages: Iterable[Message], names: Mapping[str, str], decoder: Decoder) -> Iterator[_Entry]:
     for message in messages:
         topic = names[message.topic() or ""]
         if topic == DEAD_LETTERS.name:
@@ -105,10 +106,7 @@ def _read(messages: Iterable[Message], names: Mapping[str, str]) -> Iterator[_En
             if isinstance(letter, Letter):
                 yield _dead_letter(letter)
         else:
-            yield _DECODER.read(topic, message.value())
-
-
-_DECODER = Decoder()
+            yield decoder.read(topic, message.value())
 
 
 def _dead_letter(letter: Letter) -> DeadLetter:

@@ -27,6 +27,7 @@ def publish(
     client: Mapping[str, Any],
     group: str,
     prefix: str = "",
+    encoder: Encoder | None = None,
     until: datetime | None = None,
     tick_every: timedelta = DEFAULT_TICK_INTERVAL,
     outages: Sequence[Outage] = (),
@@ -42,6 +43,7 @@ def publish(
         client: properties of every Kafka client: servers, TLS, SASL.
         group: the worker's consumer group, which is its application id.
         prefix: goes before the name of every topic.
+        encoder: writes the values; with the release's own schemas unless given.
         until: the end (UTC, included): neither events nor ticks later than it; by default `AFTERWARDS` after
             the last event.
         tick_every: how far ticks lie apart, whole milliseconds.
@@ -68,7 +70,7 @@ def publish(
         client=client,
         group=group,
         prefix=prefix,
-        encoder=Encoder(),
+        encoder=encoder or Encoder(),
         grid=TickGrid(tick_every, outages),
         partitions=partitions,
         start=start - timedelta.resolution,

@@ -4,7 +4,7 @@ Everything that can be worked out beforehand is, when they are made; make one of
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ from streams.messages.schemas import (
     schema_fingerprint,
     without_logical_types,
 )
-from streams.messages.topics import INPUTS, TICKS, TOPICS, Topic
+from streams.messages.topics import INPUTS, TICKS, TOPICS, Topic, subject_of
 from streams.messages.validation import DEFAULT_LIMITS, Limits, validate, validate_texts
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -255,6 +255,16 @@ class Encoder:
             topic.struct: _WriteTopic(topic) for topic in TOPICS if topic.struct is not None
         }
 
+    def look_up(self, topics: Iterable[Topic]) -> None:
+        """Look up the schemas of topics now, so that one that is not registered is told at the start.
+
+        Raises:
+            LookupError: the registry does not have one.
+        """
+        for topic in topics:
+            if topic.struct is not None:
+                self._topics[topic.struct].header(self._ids)
+
     def encode(self, message: Struct) -> bytes:
         """Give the value of a message's record; `topic_of(message)` says where it goes.
 
@@ -291,6 +301,6 @@ class _WriteTopic:
             self._header = (
                 single_object_header(schema_fingerprint(self._schema))
                 if ids is None
-                else confluent_header(ids.id_of(f"{self.topic.name}-value", json.dumps(self._schema)))
+                else confluent_header(ids.id_of(subject_of(self.topic), json.dumps(self._schema)))
             )
         return self._header

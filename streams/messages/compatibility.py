@@ -73,8 +73,13 @@ def _breaks(topic: str, present: Schema, released: Sequence[tuple[int, Schema]])
     return [
         Finding(topic, path, f"cannot read version {version}: {message}")
         for version, schema in released
-        for path, message in (*incompatibilities(present, schema), *_changes_of_meaning(present, schema))
+        for path, message in breaks(present, schema)
     ]
+
+
+def breaks(reader: Schema, writer: Schema) -> list[tuple[str, str]]:
+    """Give the path and the kind of everything that a reader's schema cannot read, or would read wrongly."""
+    return [*incompatibilities(reader, writer), *_changes_of_meaning(reader, writer)]
 
 
 def incompatibilities(reader: Schema, writer: Schema) -> list[tuple[str, str]]:

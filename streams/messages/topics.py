@@ -233,6 +233,11 @@ _BY_KIND: Mapping[str, Topic] = {topic.kind: topic for topic in TOPICS}
 _BY_STRUCT: Mapping[type, Topic] = {topic.struct: topic for topic in TOPICS if topic.struct is not None}
 
 
+def subject_of(topic: Topic) -> str:
+    """Give the name under which a registry holds the schema of a topic's values (TopicNameStrategy)."""
+    return f"{topic.name}-value"
+
+
 def topic_named(name: str) -> Topic:
     """Find a topic by its name.
 
