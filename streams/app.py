@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from streams.agents.desk import Desk, from_micros
 from streams.agents.policies import Policies
 from streams.agents.registered import RegisteredSchemas, encoder_of
 from streams.agents.rejects import Rejects
+from streams.agents.rekeying import Rekeying, rekey_events
 from streams.agents.ticks import consume_ticks
 from streams.dunning.events import Tick
 from streams.dunning.explanation import Explanation
@@ -21,7 +23,7 @@ from streams.lab.explain import explain_customer
 from streams.messages.codec import Decoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.registry import RegistryExtraMissingError
-from streams.messages.topics import DEAD_LETTERS, OUTPUTS, TICKS
+from streams.messages.topics import DEAD_LETTERS, OUTPUTS, TICKS, topic_named
 from streams.messages.validation import Limits
 from streams.ops.endpoint import Endpoint
 from streams.ops.health import HealthChecks
@@ -58,23 +60,12 @@ def build_app(
     metrics = metrics or WorkerMetrics(version=version("dunning-streams"))
     registered = _registered(settings)
     encoder = encoder_of(registered, (*OUTPUTS, TICKS))
-    rejects = Rejects(
-        settings.topic(DEAD_LETTERS.name),
-        DeadLetterLimit(
-            window=settings.bad_record_window,
-            highest_share=settings.bad_record_share,
-            minimum=settings.bad_record_minimum,
-        ),
-    )
+    rejects = _rejects(settings)
     app = create_app(
         settings.engine(TICKS.name),
         observer=metrics,
         poison=rejects.poison,
         tick=lambda micros: encoder.encode(Tick(now=from_micros(micros))),
-    )
-    limits = Limits(
-        ahead=timedelta(seconds=settings.occurred_ahead_seconds),
-        behind=timedelta(days=settings.occurred_before_days),
     )
     desk = Desk(
         app,
@@ -82,7 +73,7 @@ def build_app(
             app, policy or load(settings.policy), tuple(map(load, settings.earlier_policy_names)), metrics
         ),
         prefix=settings.topic_prefix,
-        decoder=Decoder(source=registered, limits=limits),
+        decoder=Decoder(source=registered, limits=_limits(settings), json=settings.input_format == "json"),
         encoder=encoder,
         rejects=rejects,
         metrics=metrics,
@@ -99,10 +90,61 @@ def work(settings: Settings) -> int:
         PolicyError: the policy cannot be used.
         ConfigurationError: the engine refuses the settings.
         EndpointError: the endpoint cannot listen where it was told to.
-        SettingsError: the file with the token for the web cannot be used.
     """
     metrics = WorkerMetrics(version=version("dunning-streams"))
-    app = build_app(settings, metrics=metrics)
+    return _serve(build_app(settings, metrics=metrics), settings, metrics, _pages(settings))
+
+
+def rekey(settings: Settings, source: str) -> int:
+    """Bring one topic's records to the input that it is, until told to stop; the exit code.
+
+    Args:
+        settings: `settings.rekeyed` says which input that is.
+        source: the topic's name on the cluster.
+
+    Raises:
+        ConfigurationError: the engine refuses the settings, or the registry does not hold a schema.
+        RegistryFailedError: the registry does not answer.
+        EndpointError: the endpoint cannot listen where it was told to.
+    """
+    metrics = WorkerMetrics(version=version("dunning-streams"))
+    return _serve(build_rekeyer(settings, source, metrics=metrics), settings, metrics, {})
+
+
+def build_rekeyer(settings: Settings, source: str, *, metrics: WorkerMetrics) -> App:
+    """The Faust app that re-keys one topic; it starts nothing. See `rekey`."""
+    target = topic_named(settings.rekeyed[source])
+    registered = _registered(settings)
+    rejects = _rejects(settings)
+    app = create_app(
+        replace(
+            settings.engine(TICKS.name),
+            application_id=f"{settings.application_id}-rekey-{source}",
+            store="memory",
+            tick_topic=None,
+            tick_interval_seconds=None,
+        ),
+        observer=metrics,
+        poison=rejects.poison,
+    )
+    rekey_events(
+        app,
+        source,
+        Rekeying(
+            target=target,
+            topic=settings.topic(target.name),
+            decoder=Decoder(
+                source=registered, limits=_limits(settings), json=settings.input_format == "json"
+            ),
+            encoder=encoder_of(registered, (target,)),
+            rejects=rejects,
+            metrics=metrics,
+        ),
+    )
+    return app
+
+
+def _serve(app: App, settings: Settings, metrics: WorkerMetrics, pages: Mapping[str, Page]) -> int:
     if settings.metrics_port is None:
         return run_worker(app)
     with Endpoint(
@@ -115,7 +157,7 @@ def work(settings: Settings) -> int:
         ),
         host=settings.metrics_host,
         port=settings.metrics_port,
-        pages=_pages(settings),
+        pages=pages,
     ) as endpoint:
         logger.info("metrics and health at %s", endpoint.url)
         return run_worker(app)
@@ -123,7 +165,7 @@ def work(settings: Settings) -> int:
 
 def _pages(settings: Settings) -> Mapping[str, Page]:
     """The page about customers, if whoever reaches the endpoint can be told from others."""
-    token = settings.read_web_token()
+    token = None if settings.web_token is None else settings.web_token.get_secret_value()
     if token is None and not is_loopback(settings.metrics_host):
         logger.info("customers are not shown at %s: DUNNING_WEB_TOKEN is not set", settings.metrics_host)
         return {}
@@ -140,6 +182,24 @@ def _pages(settings: Settings) -> Mapping[str, Page]:
     page = customer_page.CustomerPage(explain)
     path = customer_page.PATH
     return {path: Guard(page, path=path, token=token, sign_in=customer_page.sign_in)}
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        ahead=timedelta(seconds=settings.occurred_ahead_seconds),
+        behind=timedelta(days=settings.occurred_before_days),
+    )
+
+
+def _rejects(settings: Settings) -> Rejects:
+    return Rejects(
+        settings.topic(DEAD_LETTERS.name),
+        DeadLetterLimit(
+            window=settings.bad_record_window,
+            highest_share=settings.bad_record_share,
+            minimum=settings.bad_record_minimum,
+        ),
+    )
 
 
 def _registered(settings: Settings) -> RegisteredSchemas | None:

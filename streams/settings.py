@@ -1,12 +1,10 @@
 """The worker's settings: read from the environment (`DUNNING_*`), checked as a whole, printable."""
 
 import os
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,27 +12,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.engine import ConfigurationError, EngineSettings
 from streams.messages.registry import Registry
 from streams.messages.topics import ERASURE_LAG_MS
+from streams.settings_problems import PREFIX, problems_of_rekey, problems_of_url, value_in_words
 
-PREFIX = "DUNNING_"
 _FILE = "_FILE"
 
 # Read by the local broker and by the tests, not by a worker.
 _NOT_OURS = ("DUNNING_CACHE_DIRECTORY", "DUNNING_TEST_")
 
 _MASK = "********"
-
-_NUMBER = re.compile(r"-?[0-9.]+")
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "path": "a path",
-    "string": "text",
-}
-_PATTERNS = {
-    r"^[A-Za-z0-9._-]{1,100}$": "1 to 100 letters, digits, '.', '_' and '-'",
-    r"^[A-Za-z0-9._-]{0,100}$": "at most 100 letters, digits, '.', '_' and '-'",
-}
 _SHORTEST_TOKEN = 16
 
 
@@ -106,8 +91,6 @@ class Settings(BaseSettings):
     """Port of the Prometheus endpoint; 0 takes any free one, `none` turns it off."""
     web_token: SecretStr | None = None
     """Needed to see a customer at that endpoint; without one nobody may but this machine, on loopback."""
-    web_token_file: Path | None = None
-    """A file that holds the token, in place of the token itself."""
     bad_record_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The worker stops when more than this share of the recent records is bad."""
     bad_record_window: Annotated[int, Field(ge=10, le=100_000)] = 200
@@ -118,6 +101,10 @@ class Settings(BaseSettings):
     """A record whose `occurred_at` is further ahead of its own timestamp is bad."""
     occurred_before_days: Annotated[float, Field(gt=0)] = 400.0
     """A record whose `occurred_at` is further before its own timestamp is bad."""
+    input_format: Literal["avro", "json"] = "avro"
+    """With `json`, an input may be a JSON object as well, with the fields of its message."""
+    rekey: str = ""
+    """Topics of another key or size, and which inputs they are: `theirs=billing.payment-failed.v1,...`."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to Kafka."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -164,34 +151,15 @@ class Settings(BaseSettings):
                 f"{PREFIX}SCHEMA_REGISTRY_USERNAME and {PREFIX}SCHEMA_REGISTRY_PASSWORD go together: "
                 "set both or none"
             )
-        problems += _problems_of_url(self.schema_registry_url)
+        problems += problems_of_rekey(self.rekey)
+        problems += problems_of_url(self.schema_registry_url)
         if self.bad_record_minimum > self.bad_record_window:
             problems.append(f"{PREFIX}BAD_RECORD_MINIMUM is more than {PREFIX}BAD_RECORD_WINDOW")
-        if self.web_token is not None and self.web_token_file is not None:
-            problems.append(f"{PREFIX}WEB_TOKEN and {PREFIX}WEB_TOKEN_FILE are both set: set one")
         if self.web_token is not None and len(self.web_token.get_secret_value()) < _SHORTEST_TOKEN:
             problems.append(f"{PREFIX}WEB_TOKEN is shorter than {_SHORTEST_TOKEN} characters")
         if problems:
             raise ValueError("\n".join(problems))
         return self
-
-    def read_web_token(self) -> str | None:
-        """The token for customers' data, from the file if there is one; None if there is no token.
-
-        Raises:
-            SettingsError: the file cannot be read, or what it holds is too short.
-        """
-        if self.web_token_file is None:
-            return None if self.web_token is None else self.web_token.get_secret_value()
-        name = f"{PREFIX}WEB_TOKEN_FILE"
-        try:
-            token = self.web_token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError((f"{name}: {self.web_token_file} cannot be read: {error}",)) from error
-        if len(token) < _SHORTEST_TOKEN:
-            least = f"{_SHORTEST_TOKEN} characters or more"
-            raise SettingsError((f"{name}: {self.web_token_file} holds no token of {least}",))
-        return token
 
     @property
     def kafka_properties(self) -> dict[str, str]:
@@ -212,6 +180,12 @@ class Settings(BaseSettings):
     def earlier_policy_names(self) -> tuple[str, ...]:
         """The earlier policies, one by one."""
         return tuple(name for each in self.earlier_policies.split(",") if (name := each.strip()))
+
+    @property
+    def rekeyed(self) -> dict[str, str]:
+        """The name on the cluster of each topic that is re-keyed, and the input that it becomes."""
+        pairs = (each.partition("=") for each in self.rekey.split(",") if each.strip())
+        return {source.strip(): target.strip() for source, _, target in pairs}
 
     def topic(self, name: str) -> str:
         """The name that a topic of the contract has on this cluster."""
@@ -337,49 +311,6 @@ def _read_secrets(given: Mapping[str, str], problems: list[str]) -> dict[str, st
         if not found[name]:
             problems.append(f"{variable}{_FILE} names {path}, which is empty")
     return found
-
-
-def value_in_words(problem: Mapping[str, Any], *, secret: bool = False) -> str:
-    """What Pydantic finds wrong with a value, in words that follow the value's name; never a secret."""
-    if problem["type"] == "value_error":
-        return str(problem["msg"]).removeprefix("Value error, ")
-    value, context = problem["input"], problem.get("ctx", {})
-    wanted = _wanted(problem["type"], context) or f"right ({problem['msg']})"
-    if secret:
-        return f"must be {wanted}"
-    shown = value if _NUMBER.fullmatch(str(value)) else repr(value)
-    return f"is {shown}, and must be {wanted}"
-
-
-def _wanted(kind: str, context: Mapping[str, Any]) -> str:
-    match kind:
-        case "greater_than_equal":
-            return f"at least {context['ge']:g}"
-        case "less_than_equal":
-            return f"at most {context['le']:g}"
-        case "greater_than":
-            return f"more than {context['gt']:g}"
-        case "literal_error" | "enum":
-            return str(context["expected"])
-        case "string_pattern_mismatch":
-            return _PATTERNS.get(context["pattern"], f"of the form {context['pattern']}")
-        case _:
-            return _KINDS.get(kind.partition("_")[0], "")
-
-
-def _problems_of_url(url: str | None) -> list[str]:
-    if url is None:
-        return []
-    name = f"{PREFIX}SCHEMA_REGISTRY_URL"
-    parts = urlsplit(url)
-    if parts.username or parts.password:
-        # An address is printed, a password is not.
-        return [
-            f"{name} holds a user or password, which have settings of their own: ..._USERNAME, ..._PASSWORD"
-        ]
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return [f"{name} is {url!r}, and must be an address such as https://registry:8081"]
-    return []
 
 
 def _variable(name: str) -> str:

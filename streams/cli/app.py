@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "topics": "streams.cli.topics",
     "schemas": "streams.cli.schemas",
     "worker": "streams.cli.worker",
+    "rekey": "streams.cli.rekey",
     "publish": "streams.cli.publish",
     "tail": "streams.cli.tail",
     "dlq": "streams.cli.dlq",

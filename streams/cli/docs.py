@@ -7,8 +7,8 @@ from pathlib import Path
 
 from streams.cli import reference as commands
 from streams.deployment import strimzi
-from streams.messages import asyncapi
 from streams.messages import access_reference as access
+from streams.messages import asyncapi
 from streams.messages import reference as messages
 from streams.ops import dashboards
 from streams.ops import reference as metrics

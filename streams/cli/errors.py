@@ -61,8 +61,8 @@ def _plain(error: typer.BadParameter) -> str:
     """What is wrong with a parameter, where Typer hands on what Pydantic says."""
     if not isinstance(error.__cause__, ValidationError):
         return error.message
-    # Only here: the settings import the engine, and most commands do without.
-    from streams.settings import value_in_words  # noqa: PLC0415
+    # Only here: most commands do without.
+    from streams.settings_problems import value_in_words  # noqa: PLC0415
 
     return value_in_words(error.__cause__.errors()[0])
 

@@ -2,16 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Callable
 
 import typer
 
 from streams.app import work
 from streams.cli.clients import WHERE_KAFKA_IS, command_settings
 from streams.cli.console import note
-from streams.cli.errors import CommandError
-from streams.cli.exit_codes import ExitCode as CommandExitCode
 from streams.engine import ExitCode, FatalError
-from streams.settings import SettingsError
+from streams.settings import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -28,13 +27,24 @@ def worker() -> None:
     store failed.
     """
     settings = command_settings()
+    run_until_stopped(settings, lambda: work(settings))
+
+
+def run_until_stopped(settings: Settings, run: Callable[[], int]) -> None:
+    """Run what works on Kafka, and end the process with its exit code.
+
+    Args:
+        settings: where Kafka is, and how much is logged.
+        run: runs until it is told to stop, and gives the exit code.
+
+    Raises:
+        typer.Exit: always, with the exit code.
+    """
     _log_to_stderr(settings.log_level)
     # Faust wants it to be there, whatever the store.
     settings.data_directory.mkdir(parents=True, exist_ok=True)
     try:
-        code = work(settings)
-    except SettingsError as error:
-        raise CommandError("\n".join(error.problems), CommandExitCode.SETTINGS) from error
+        code = run()
     except FatalError as error:
         note(f"dunning: {error}")
         code = error.exit_code

@@ -4,7 +4,7 @@ Kafka's own rules of implication hold: `Read` and `Write` include `Describe`. No
 cluster itself, and nobody may delete.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Self
 
@@ -47,6 +47,7 @@ class Principal(StrEnum):
         return member
 
     WORKER = "worker", "`dunning worker`."
+    REKEYER = "rekeyer", "`dunning rekey`."
     PUBLISHER = "publisher", "Billing and CRM: whoever writes the inputs."
     NOTIFIER = "notifier", "Whoever carries out the commands, and reports on them."
     READER = "reader", "A person or a program that watches: `dunning tail`, `dunning policy versions`."
@@ -90,7 +91,11 @@ class Grant(Struct, frozen=True):
 
 
 def grants(
-    principal: Principal, *, application_id: str = "dunning", topic_prefix: str = ""
+    principal: Principal,
+    *,
+    application_id: str = "dunning",
+    topic_prefix: str = "",
+    rekeyed: Mapping[str, str] | None = None,
 ) -> tuple[Grant, ...]:
     """Give all that a principal needs, and nothing that it does not.
 
@@ -98,14 +103,18 @@ def grants(
         principal: who.
         application_id: consumer group, and prefix of changelogs and transactional ids.
         topic_prefix: goes before the name of every topic.
+        rekeyed: of a rekeyer, the topics on the cluster that it reads, and the input that each becomes.
     """
     made = _GRANTS[principal](application_id)
-    return tuple(
+    named = tuple(
         Grant(each.kind, topic_prefix + each.name, each.operations, each.reason)
         if each.kind is ResourceKind.TOPIC and not each.is_prefix
         else each
         for each in made
     )
+    if principal is not Principal.REKEYER or rekeyed is None:
+        return named
+    return (*named, *_rekeyed(topic_prefix, rekeyed))
 
 
 def _worker(application_id: str) -> Iterator[Grant]:
@@ -124,6 +133,26 @@ def _worker(application_id: str) -> Iterator[Grant]:
     )
     yield Grant(ResourceKind.GROUP, application_id, (Operation.READ,), "its consumer group, with its offsets")
     yield _transactions(f"{application_id}-", "one producer per instance", is_prefix=True)
+
+
+def _rekeyer(application_id: str) -> Iterator[Grant]:
+    yield _topic(DEAD_LETTERS, "what cannot be used", Operation.WRITE)
+    name = f"{application_id}-rekey-"
+    yield Grant(
+        ResourceKind.GROUP,
+        name,
+        (Operation.READ,),
+        "a consumer group per topic that it reads",
+        is_prefix=True,
+    )
+    yield _transactions(name, "one producer per topic and instance", is_prefix=True)
+
+
+def _rekeyed(topic_prefix: str, rekeyed: Mapping[str, str]) -> Iterator[Grant]:
+    for source in rekeyed:
+        yield Grant(ResourceKind.TOPIC, source, (Operation.READ,), "a topic as its upstream has it")
+    for target in dict.fromkeys(rekeyed.values()):
+        yield Grant(ResourceKind.TOPIC, topic_prefix + target, (Operation.WRITE,), "the input that it is")
 
 
 def _publisher(_application_id: str) -> Iterator[Grant]:
@@ -176,6 +205,7 @@ def _operator(application_id: str) -> Iterator[Grant]:
 
 _GRANTS = {
     Principal.WORKER: _worker,
+    Principal.REKEYER: _rekeyer,
     Principal.PUBLISHER: _publisher,
     Principal.NOTIFIER: _notifier,
     Principal.READER: _reader,

@@ -14,7 +14,8 @@ are those of the default settings: `DUNNING_TOPIC_PREFIX` goes before each topic
 `DUNNING_APPLICATION_ID` stands where `dunning` does in changelogs, groups and transactional ids.
 
 Nobody needs anything of the cluster itself (since Kafka 3.0 not even `IdempotentWrite`), and nobody may
-delete. Who sets the users up, and the brokers themselves, are not listed here.
+delete. A rekeyer reads the topics of `DUNNING_REKEY` and writes the inputs that they are; here
+`their.payments` is one. Who sets the users up, and the brokers themselves, are not listed here.
 """
 
 
@@ -22,7 +23,8 @@ def render() -> str:
     """The page."""
     lines = [_INTRODUCTION]
     for principal in Principal:
-        lines += [f"## `{principal}`", "", principal.meaning, "", *_table(grants(principal)), ""]
+        given = grants(principal, rekeyed={"their.payments": "billing.payment-failed.v1"})
+        lines += [f"## `{principal}`", "", principal.meaning, "", *_table(given), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -25,6 +25,7 @@ from streams.messages.framing import (
     confluent_schema_id,
     single_object_header,
 )
+from streams.messages.json_values import json_reader, looks_like_json
 from streams.messages.mapping import struct_reader, struct_writer
 from streams.messages.schemas import (
     Schema,
@@ -49,13 +50,17 @@ class Decoder:
     Args:
         source: finds schemas by a registry's ids; without it only single-object encoding is read.
         limits: how far an input may go.
+        json: inputs may be JSON, too.
 
     Raises:
         SchemaError: the schemas and the domain's structs do not fit.
     """
 
-    def __init__(self, *, source: SchemaSource | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, *, source: SchemaSource | None = None, limits: Limits = DEFAULT_LIMITS, json: bool = False
+    ) -> None:
         self._source = source
+        self._json = {topic.name: json_reader(topic) for topic in INPUTS} if json else {}
         self._limits = limits
         self._topics = {topic.name: _ReadTopic(topic) for topic in TOPICS if topic.struct is not None}
         self._origin = {header: name for name, plan in self._topics.items() for header in plan.by_fingerprint}
@@ -82,16 +87,38 @@ class Decoder:
             BadRecord: it cannot be used.
             UnknownTopicError: the topic is no input.
         """
+        event = self._event(topic, value)
+        if not isinstance(event, Tick):
+            self._check_key(key, event.customer_id)
+        validate(event, timestamp_ms=None if timestamp_ms == -1 else timestamp_ms, limits=self._limits)
+        return event
+
+    def decode_any_key(self, topic: str, value: bytes | None, timestamp_ms: int | None) -> Input:
+        """Read an input whose key may be another than `customer_id`, or none, and check it otherwise.
+
+        Args:
+            topic: the topic of the contract that it is an input of.
+            value: its value.
+            timestamp_ms: its timestamp in epoch milliseconds; `None` or -1 if it has none.
+
+        Raises:
+            BadRecord: it cannot be used.
+            UnknownTopicError: the topic is no input.
+        """
+        event = self._event(topic, value)
+        validate(event, timestamp_ms=None if timestamp_ms == -1 else timestamp_ms, limits=self._limits)
+        return event
+
+    def _event(self, topic: str, value: bytes | None) -> Input:
         if topic not in self._inputs:
             raise UnknownTopicError(topic, ", ".join(sorted(self._inputs)))
+        if value is not None and looks_like_json(value) and topic in self._json:
+            return self._json[topic](value, self._limits)
         plan, values = self._values(topic, value)
         assert value is not None
         if len(value) > self._limits.text_bytes or may_hold_card_number(value):
             validate_texts(values, limits=self._limits)
         event: Input = plan.build(values)
-        if not isinstance(event, Tick):
-            self._check_key(key, event.customer_id)
-        validate(event, timestamp_ms=None if timestamp_ms == -1 else timestamp_ms, limits=self._limits)
         return event
 
     def read(self, topic: str, value: bytes | None) -> Any:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,13 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) ->
 
 
 class Worker:
-    """One `dunning worker`."""
+    """One `dunning worker`, or another command that runs until it is stopped."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, command: Sequence[str] = ("worker",)) -> None:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _WORKER, "worker"],
+                [sys.executable, "-c", _WORKER, *command],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=environment,
@@ -97,6 +97,10 @@ class Deployment:
 
     def start(self, instance: str = "0", **settings: Any) -> Worker:
         """Start a worker that waits for ticks from outside."""
+        return self.run(("worker",), instance, **settings)
+
+    def run(self, command: Sequence[str], instance: str, **settings: Any) -> Worker:
+        """Start a command that runs until it is stopped, with a worker's settings."""
         given = {
             "bootstrap_servers": self.servers,
             "application_id": self.application_id,
@@ -108,7 +112,8 @@ class Deployment:
             "metrics_port": "none",
             **settings,
         }
-        worker = Worker(_environment(given), self.directory / f"worker-{len(self.workers)}.log")
+        log = self.directory / f"worker-{len(self.workers)}.log"
+        worker = Worker(_environment(given), log, command)
         self.workers.append(worker)
         return worker
 

@@ -6,11 +6,11 @@ from streams.messages.access import Grant, Operation, Principal, ResourceKind, g
 from streams.messages.topics import DEAD_LETTERS, INPUTS, OUTPUTS, POLICIES, TICKS, TOPICS
 
 
-def allowed(operation: Operation, topic: str, **options: str) -> set[Principal]:
+def allowed(operation: Operation, topic: str) -> set[Principal]:
     return {
         principal
         for principal in Principal
-        for each in grants(principal, **options)
+        for each in grants(principal)
         if each.kind is ResourceKind.TOPIC and each.name == topic and operation in each.operations
     }
 
@@ -27,7 +27,11 @@ def test_only_the_worker_writes_what_the_engine_says() -> None:
     for topic in (*OUTPUTS, TICKS):
         assert allowed(Operation.WRITE, topic.name) == {Principal.WORKER}
     # The operator marks there what has been dealt with.
-    assert allowed(Operation.WRITE, DEAD_LETTERS.name) == {Principal.WORKER, Principal.OPERATOR}
+    assert allowed(Operation.WRITE, DEAD_LETTERS.name) == {
+        Principal.WORKER,
+        Principal.REKEYER,
+        Principal.OPERATOR,
+    }
 
 
 def test_only_the_operator_writes_policies() -> None:
@@ -41,6 +45,16 @@ def test_dead_letters_which_may_hold_card_numbers_are_read_by_the_operator_alone
 def test_the_operator_can_make_every_topic() -> None:
     for topic in TOPICS:
         assert Principal.OPERATOR in allowed(Operation.CREATE, topic.name)
+
+
+def test_a_rekeyer_reads_what_is_rekeyed_and_writes_what_it_becomes() -> None:
+    given = grants(Principal.REKEYER, topic_prefix="eu.", rekeyed={"theirs": INPUTS[0].name})
+    topics = {each.name: each.operations for each in given if each.kind is ResourceKind.TOPIC}
+    assert topics == {
+        f"eu.{DEAD_LETTERS.name}": (Operation.WRITE,),
+        "theirs": (Operation.READ,),
+        f"eu.{INPUTS[0].name}": (Operation.WRITE,),
+    }
 
 
 @pytest.mark.parametrize("principal", Principal)
