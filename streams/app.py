@@ -29,6 +29,7 @@ from streams.ops.endpoint import Endpoint
 from streams.ops.health import HealthChecks
 from streams.ops.metrics import Metrics
 from streams.ops.pages import Guard, Page, is_loopback
+from streams.ops.tracing import Tracer, TracingExtraMissingError
 from streams.policy import LoadedPolicy, load
 from streams.settings import Settings
 
@@ -43,7 +44,11 @@ class WorkerMetrics(Metrics, Observer):
 
 
 def build_app(
-    settings: Settings, *, policy: LoadedPolicy | None = None, metrics: WorkerMetrics | None = None
+    settings: Settings,
+    *,
+    policy: LoadedPolicy | None = None,
+    metrics: WorkerMetrics | None = None,
+    tracer: Tracer | None = None,
 ) -> App:
     """A worker's Faust app; it starts nothing.
 
@@ -51,6 +56,7 @@ def build_app(
         settings: where Kafka is, and how to work.
         policy: what to decide by until one is published; loaded from `settings.policy` unless given.
         metrics: counts what happens; its own unless given.
+        tracer: makes spans of decisions; none unless given.
 
     Raises:
         PolicyError: the policy cannot be used.
@@ -77,6 +83,7 @@ def build_app(
         encoder=encoder,
         rejects=rejects,
         metrics=metrics,
+        tracer=tracer,
     )
     consume_events(app, desk)
     consume_ticks(app, desk)
@@ -92,7 +99,13 @@ def work(settings: Settings) -> int:
         EndpointError: the endpoint cannot listen where it was told to.
     """
     metrics = WorkerMetrics(version=version("dunning-streams"))
-    return _serve(build_app(settings, metrics=metrics), settings, metrics, _pages(settings))
+    tracer = _tracer(settings)
+    try:
+        app = build_app(settings, metrics=metrics, tracer=tracer)
+        return _serve(app, settings, metrics, _pages(settings))
+    finally:
+        if tracer is not None:
+            tracer.close()
 
 
 def rekey(settings: Settings, source: str) -> int:
@@ -182,6 +195,13 @@ def _pages(settings: Settings) -> Mapping[str, Page]:
     page = customer_page.CustomerPage(explain)
     path = customer_page.PATH
     return {path: Guard(page, path=path, token=token, sign_in=customer_page.sign_in)}
+
+
+def _tracer(settings: Settings) -> Tracer | None:
+    try:
+        return Tracer(settings.application_id) if settings.tracing else None
+    except TracingExtraMissingError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _limits(settings: Settings) -> Limits:

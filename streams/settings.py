@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     """Of the user."""
     schema_registry_ca_location: Path | None = None
     """Certificate authorities of the registry, PEM; the usual ones if not set."""
+    tracing: bool = False
+    """Send spans of decisions by OTLP over HTTP; `OTEL_*` variables say where to, and which share."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severe log lines that are shown."""
 

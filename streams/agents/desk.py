@@ -12,6 +12,7 @@ from streams.agents.outcome_table import OutcomeTable
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.agents.tables import CUSTOMERS, PARTITIONS
+from streams.agents.traces import traced
 from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
 from streams.dunning.events import CustomerEvent, Tick
@@ -28,6 +29,7 @@ from streams.messages.policy_change import PolicyChange
 from streams.messages.topics import POLICIES, PROFILES, Topic, topic_named, topic_of
 from streams.ops.facts import NO_CASES, move_cases
 from streams.ops.metrics import Metrics, PartitionFacts
+from streams.ops.tracing import Tracer
 from streams.policy import LoadedPolicy
 
 Cause = CustomerEvent | Tick | PolicyChange
@@ -79,6 +81,7 @@ class Desk:
         encoder: writes the outputs.
         rejects: takes what cannot be used.
         metrics: counts the rest.
+        tracer: makes spans of decisions; none unless given.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Desk:
         encoder: Encoder,
         rejects: Rejects,
         metrics: Metrics,
+        tracer: Tracer | None = None,
     ) -> None:
         self._customers: Table[CustomerState] = app.Table(
             CUSTOMERS, codec=Codec(encode_state, decode_state), due=due_micros
@@ -101,6 +105,7 @@ class Desk:
         )
         self.outcomes = OutcomeTable(app)
         self.policies = policies
+        self.tracer = tracer
         self._prefix = prefix
         self._decoder = decoder
         self._encoder = encoder
@@ -221,12 +226,13 @@ class Desk:
         if said is None:
             return
         key = decision.state.customer_id.encode()
+        received = traced(self.tracer, said, len(decision.commands), record)
         for message in (*decision.commands, said):
             batch.emit(
                 self.topic(topic_of(message)),
                 key=key,
                 value=self._encoder.encode(message),
-                headers=output_headers(message, record.headers),
+                headers=output_headers(message, received),
                 timestamp=to_micros(decision.clock) // 1_000,
             )
 
@@ -297,6 +303,8 @@ class Sitting:
         if record.value is None and record.topic == self._profiles:
             self._erase(record)
             return
+        if self._desk.tracer is not None:
+            self._desk.tracer.begin()
         event = self._desk.read(self._batch, record)
         if event is None or isinstance(event, Tick):
             return
@@ -311,6 +319,8 @@ class Sitting:
             return
         self.clock = tick.now
         for before in self._desk.due(tick.now):
+            if self._desk.tracer is not None:
+                self._desk.tracer.begin()
             try:
                 decision = self.policy.decide(before, tick, tick.now)
             except Exception as error:  # noqa: BLE001 - one customer must not stop the clock of all others

@@ -56,7 +56,8 @@ class Record(msgspec.Struct, gc=False, eq=False):
         return () if self.source is None else self.source.headers() or ()
 
     def __repr__(self) -> str:
-        return f"<Record {self.topic}[{self.partition}]@{self.offset} key={self.key!r}>"
+        # Without its key, which may name a person: what is shown is logged.
+        return f"<Record {self.topic}[{self.partition}]@{self.offset}>"
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
