@@ -144,6 +144,13 @@ class Settings(BaseSettings):
                 for name in ("sasl_mechanism", "sasl_username", "sasl_password")
                 if getattr(self, name) is None
             ]
+        problems += [
+            f"{_variable(name)} is set, and {self.security_protocol} makes no use of it; is "
+            f"{PREFIX}SECURITY_PROTOCOL right?"
+            for name in type(self).model_fields
+            if name.startswith(("sasl_", "ssl_")) and getattr(self, name) is not None
+            if name.partition("_")[0].upper() not in self.security_protocol.split("_")
+        ]
         if (self.ssl_certificate_location is None) != (self.ssl_key_location is None):
             problems.append(
                 f"{PREFIX}SSL_CERTIFICATE_LOCATION and {PREFIX}SSL_KEY_LOCATION go together: set both or none"

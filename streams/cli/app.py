@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "kafka": "streams.cli.kafka",
     "topics": "streams.cli.topics",
     "schemas": "streams.cli.schemas",
+    "access": "streams.cli.access",
     "worker": "streams.cli.worker",
     "rekey": "streams.cli.rekey",
     "publish": "streams.cli.publish",

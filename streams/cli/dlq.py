@@ -108,7 +108,7 @@ def show(
     settings = command_settings()
     chosen = Selection(frozenset(letters or ()), topic, partition, offset, reason, key, since, until)
     found = read_letters(settings, lambda letter: chosen.matches(letter, settings.topic_prefix))
-    decoder = Decoder()
+    decoder = Decoder(source=settings.registry(), json=settings.input_format == "json")
     described = [
         {**_described(letter, now), **(_record(letter, settings, decoder) if value else {})}
         for letter, now in found

@@ -49,7 +49,7 @@ def _topic(topic: DeployedTopic) -> dict[str, Any]:
 
 def _user(principal: Principal, settings: Settings) -> dict[str, Any]:
     application, prefix = settings.application_id, settings.topic_prefix
-    given = grants(principal, application_id=application, topic_prefix=prefix)
+    given = grants(principal, application_id=application, topic_prefix=prefix, rekeyed=settings.rekeyed)
     return {
         **_resource("KafkaUser", f"{application}-{principal}"),
         "spec": {

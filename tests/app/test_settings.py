@@ -52,11 +52,6 @@ def test_all_problems_are_told_at_once() -> None:
             "a b",
             "DUNNING_APPLICATION_ID is 'a b', and must be 1 to 100 letters, digits, '.', '_' and '-'",
         ),
-        (
-            "SSL_KEY_LOCATION",
-            "key.pem",
-            "DUNNING_SSL_CERTIFICATE_LOCATION and DUNNING_SSL_KEY_LOCATION go together: set both or none",
-        ),
     ],
 )
 def test_a_problem_is_a_sentence_with_the_value(name: str, value: str, sentence: str) -> None:
@@ -87,6 +82,46 @@ def test_sasl_needs_its_parts() -> None:
     assert len(caught.value.problems) == 3
 
 
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"DUNNING_SECURITY_PROTOCOL": "SSL", "DUNNING_SSL_KEY_LOCATION": "key.pem"})
+    assert caught.value.problems == (
+        "DUNNING_SSL_CERTIFICATE_LOCATION and DUNNING_SSL_KEY_LOCATION go together: set both or none",
+    )
+
+
+def test_what_the_protocol_makes_no_use_of_is_a_mistake() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({**_SASL, "DUNNING_SECURITY_PROTOCOL": "SSL", "DUNNING_SSL_CA_LOCATION": "ca.pem"})
+    assert caught.value.problems == tuple(
+        f"DUNNING_SASL_{name} is set, and SSL makes no use of it; is DUNNING_SECURITY_PROTOCOL right?"
+        for name in ("MECHANISM", "USERNAME", "PASSWORD")
+    )
+    with pytest.raises(SettingsError, match="SSL_CA_LOCATION is set, and SASL_PLAINTEXT"):
+        load_settings(
+            {**_SASL, "DUNNING_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "DUNNING_SSL_CA_LOCATION": "ca.pem"}
+        )
+
+
+@pytest.mark.parametrize(
+    "address", ["registry:8081", "http://", "https://me:hush@registry", "ftp://registry"]
+)
+def test_a_registrys_address_is_one_and_holds_no_password(address: str) -> None:
+    with pytest.raises(SettingsError, match="DUNNING_SCHEMA_REGISTRY_URL") as caught:
+        load_settings({"DUNNING_SCHEMA_REGISTRY_URL": address})
+    assert "hush" not in str(caught.value)
+
+
+def test_what_is_rekeyed_becomes_an_input() -> None:
+    settings = load_settings({"DUNNING_REKEY": "a=billing.payment-failed.v1, b = crm.customer-profile.v1,"})
+    assert settings.rekeyed == {"a": "billing.payment-failed.v1", "b": "crm.customer-profile.v1"}
+    for wrong in ("a", "=billing.payment-failed.v1", "a=dunning.decision.v1"):
+        with pytest.raises(SettingsError, match="must be TOPIC=INPUT"):
+            load_settings({"DUNNING_REKEY": wrong})
+    with pytest.raises(SettingsError, match="into itself"):
+        load_settings({"DUNNING_REKEY": "billing.payment-failed.v1=billing.payment-failed.v1"})
+
+
 def test_secrets_reach_kafka_and_nothing_else() -> None:
     settings = load_settings(_SASL)
     assert settings.engine("ticks").client["sasl.password"] == "kept-to-ourselves"
@@ -115,7 +150,12 @@ def test_a_secrets_file_is_read_without_showing_it(tmp_path: Path) -> None:
     )
     for name, problem in (("empty", "which is empty"), ("latin", "which cannot be read: it is not UTF-8")):
         with pytest.raises(SettingsError) as caught:
-            load_settings({"DUNNING_SSL_KEY_PASSWORD_FILE": str(tmp_path / name)})
+            load_settings(
+                {
+                    "DUNNING_SECURITY_PROTOCOL": "SSL",
+                    "DUNNING_SSL_KEY_PASSWORD_FILE": str(tmp_path / name),
+                }
+            )
         assert caught.value.problems == (f"DUNNING_SSL_KEY_PASSWORD_FILE names {tmp_path / name}, {problem}",)
 
 
