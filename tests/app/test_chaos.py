@@ -35,8 +35,10 @@ def test_death_at_the_moments_that_matter(stage: Stage, store: str, moments: int
     "scenario",
     [
         members.a_slow_restore,
+        members.poison,
         brokers.stalled,
         limits.a_full_disk,
+        limits.a_deleted_changelog,
         backlog.two_weeks_of_backlog,
     ],
     ids=lambda scenario: str(scenario.__name__),

@@ -55,7 +55,7 @@ def a_full_disk_in_restore(stage: Stage) -> str:
     return "ended with exit code 84; with more room " + finished
 
 
-def a_deleted_changelog(stage: Stage, *, store: str, made_anew: bool = False) -> str:
+def a_deleted_changelog(stage: Stage, *, store: str = "rocksdb", made_anew: bool = False) -> str:
     """Somebody deleted a changelog, or made it anew: refused, and no silent empty state."""
     stage.plan(customers=40)
     stage.feed(0.3)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from streams.broker.process import free_port
+from streams.broker.process import accepts_connections, free_port
 from streams.dunning.events import Tick
 from streams.messages.history import Arrival
+from tests.app.harness import wait_for
 from tests.app.histories import START, random_history
 
 from .stage import Stage
@@ -39,6 +40,7 @@ def soak(stage: Stage, *, minutes: float) -> str:
     """A worker with RocksDB, events and ticks without end, time running fast; then the usual recount."""
     port = free_port()
     worker = stage.start(store="rocksdb", metrics_port=port, max_records=1_000)
+    wait_for(lambda: accepts_connections(port), "the worker shows its metrics")
     samples: list[Sample] = []
     began = time.monotonic()
     look = _observer(worker.process.pid, f"http://127.0.0.1:{port}/metrics")

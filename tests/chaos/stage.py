@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription  # type: ignore[attr-defined]
 
 from streams.dunning.events import Tick
 from streams.engine import ExitCode
@@ -151,15 +151,8 @@ class Stage(Deployment):
 
         As the broker tells it to anybody who asks.
         """
-        admin = AdminClient({"bootstrap.servers": self.servers})
+        group = self._stable_group(members, seconds)
         topics = {self.prefix + topic.name for topic in (*INPUTS, TICKS)}
-        deadline = time.monotonic() + seconds
-        while True:
-            group = admin.describe_consumer_groups([self.application_id])[self.application_id].result(20)
-            if group.state is ConsumerGroupState.STABLE and len(group.members) == members:
-                break
-            assert time.monotonic() < deadline, f"{len(group.members)} of {members} members, {group.state}"
-            time.sleep(0.2)
         owners: dict[int, set[str]] = {number: set() for number in range(self.partitions)}
         assigned: set[tuple[str, int]] = set()
         for member in group.members:
@@ -169,6 +162,23 @@ class Stage(Deployment):
                 owners[each.partition].add(member.member_id)
         assert assigned.issuperset((topic, number) for topic in topics for number in owners)
         assert all(len(each) == 1 for each in owners.values()), f"equal partitions are apart: {owners}"
+
+    def _stable_group(self, members: int, seconds: float) -> ConsumerGroupDescription:
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        deadline, told = time.monotonic() + seconds, ""
+        while time.monotonic() < deadline:
+            try:
+                asked = admin.describe_consumer_groups([self.application_id])
+                group: ConsumerGroupDescription = asked[self.application_id].result(20)
+            except KafkaException as error:
+                # Right after the group's beginning its coordinator is being found.
+                told = str(error)
+            else:
+                told = f"{len(group.members)} members, {group.state}"
+                if group.state is ConsumerGroupState.STABLE and len(group.members) == members:
+                    return group
+            time.sleep(0.2)
+        raise AssertionError(f"{told} instead of {members} stable members")
 
     def finish(
         self,
