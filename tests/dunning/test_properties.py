@@ -199,7 +199,9 @@ class Log:
                     self.failed.pop(channel, None)
 
     def meet(self, event: CustomerProfile) -> None:
-        for channel in set(event.channels) - (self.on_file or set(event.channels)):
+        # A profile without any channel is known to have had none.
+        before = set(event.channels) if self.on_file is None else self.on_file
+        for channel in set(event.channels) - before:
             if self.failed.get(channel, event.occurred_at) <= event.occurred_at:
                 self.failed.pop(channel, None)
         self.on_file = set(event.channels)
