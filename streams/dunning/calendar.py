@@ -5,8 +5,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from streams.dunning.events import Channel
-from streams.dunning.policy import Policy, Window
+from streams.dunning.policy import Policy
 from streams.dunning.state import Profile
+from streams.dunning.window_settings import Window
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -81,8 +82,11 @@ def window_opening(
 ) -> datetime:
     """The moment itself if the channel may be used then; else when its window next opens (UTC)."""
     window = policy.windows.get(channel)
-    if window is None:
-        return moment
+    return moment if window is None else opening(window, moment, zone, profile)
+
+
+def opening(window: Window, moment: datetime, zone: tzinfo, profile: Profile | None) -> datetime:
+    """The moment itself if the window is open then; else when it next opens (UTC)."""
     opens, closes = _hours(window, profile)
     local = moment.astimezone(zone)
     if opens <= local.time() < closes and _WEEKDAYS[local.weekday()] not in window.closed_on:
@@ -92,10 +96,10 @@ def window_opening(
         day = local.date() + timedelta(days=ahead)
         if _WEEKDAYS[day.weekday()] in window.closed_on:
             continue
-        opening = datetime.combine(day, opens, zone).astimezone(UTC)
-        if opening > moment:
-            return opening
-    message = f"the window of {channel} never opens"
+        opened = datetime.combine(day, opens, zone).astimezone(UTC)
+        if opened > moment:
+            return opened
+    message = f"a window of {window.opens} to {window.closes} never opens"
     raise ValueError(message)
 
 
@@ -104,7 +108,10 @@ def window_closing(
 ) -> datetime | None:
     """When the channel's window that is open at the moment closes (UTC); None if it has no hours."""
     window = policy.windows.get(channel)
-    if window is None:
-        return None
+    return None if window is None else closing(window, moment, zone, profile)
+
+
+def closing(window: Window, moment: datetime, zone: tzinfo, profile: Profile | None) -> datetime:
+    """When the window that is open at the moment closes (UTC)."""
     _, closes = _hours(window, profile)
     return datetime.combine(local_day(moment, zone), closes, zone).astimezone(UTC)

@@ -25,7 +25,10 @@ from streams.dunning.variables import MessageKind
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A message that is due. Exactly one of `case_id` and `plan_id` is set."""
+    """A message that is due. Exactly one of `case_id` and `plan_id` is set.
+
+    `may_wait` says that nothing comes after it, `awaits_since` that it has waited so long for an offer.
+    """
 
     step_id: str
     due: datetime
@@ -43,6 +46,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     brought_forward: bool = False
     retry: bool = False
     contact_hour: str
+    awaits_since: datetime | None = None
+    may_wait: bool = False
 
     @property
     def at_once(self) -> bool:
@@ -157,6 +162,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         follow_preference=last.follow_preference,
         retry=_is_retry(plan.deferral, last.id),
         contact_hour=contact_hour(plan, policy),
+        awaits_since=None if plan.deferral is None else plan.deferral.awaits_since,
     )
 
 

@@ -127,6 +127,7 @@ class Outcome(StrEnum):
     REVIEWED = "reviewed"
     RECORDED = "recorded"
     WARNED = "warned"
+    WITHHELD = "withheld"
 
 
 class ReasonCode(StrEnum):
@@ -219,6 +220,8 @@ class ReasonCode(StrEnum):
     EXPOSED = "exposed"
     # Outside the budget, for a network or a law asks for it by today.
     REQUIRED_REMINDER = "required_reminder"
+    # An offer whose total is kept elsewhere.
+    OFFER_AWAITED = "offer_awaited"
 
 
 class Missing(StrEnum):
@@ -241,7 +244,7 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `until` is when it is looked at again (UTC). `linked_case_id` is the case whose payment was reversed, if
     one opens for that. `offer` and `experiment` are named where it is about one. An outcome `warned` says
-    what somebody else should mend, and stops nothing.
+    what somebody else should mend, and stops nothing; `withheld` is of an offer: the message goes without it.
     """
 
     outcome: Outcome

@@ -49,6 +49,7 @@ from streams.dunning.history import fade, remember
 from streams.dunning.holds import reply_hold_end
 from streams.dunning.identity import fingerprint, named
 from streams.dunning.ladder import final_notice_step, next_notification_due, suspend_step, suspension_due
+from streams.dunning.offer_stock import NO_STOCK, Draw, Stock
 from streams.dunning.payments import (
     invoice_closed,
     payment_failed,
@@ -74,7 +75,10 @@ _CONTACTS_KEPT = timedelta(days=8)
 
 
 class Decision(Struct, frozen=True):
-    """What one input does to one customer. `forgotten` says that nothing of the customer is to be kept."""
+    """What one input does to one customer. `forgotten` says that nothing of the customer is to be kept.
+
+    `drawn` is taken off the totals of offers; `awaited` is not at hand of them, and a reminder waits for it.
+    """
 
     state: CustomerState
     clock: datetime
@@ -84,9 +88,13 @@ class Decision(Struct, frozen=True):
     risk: Risk | None = None
     experiment_arms: dict[str, str] = field(default_factory=dict)
     forgotten: bool = False
+    drawn: tuple[Draw, ...] = ()
+    awaited: tuple[Draw, ...] = ()
 
 
-def decide(state: CustomerState | None, event: Input, clock: datetime, policy: Policy) -> Decision:
+def decide(
+    state: CustomerState | None, event: Input, clock: datetime, policy: Policy, stock: Stock = NO_STOCK
+) -> Decision:
     """Decide one input.
 
     Args:
@@ -94,6 +102,7 @@ def decide(state: CustomerState | None, event: Input, clock: datetime, policy: P
         event: An event of this customer, or a tick.
         clock: The partition's time at this input (UTC). It never goes back for a customer.
         policy: The policy in force.
+        stock: What is at hand of the totals of its offers.
 
     Returns:
         The new state, what is to be commanded, and why. A tick with nothing due changes nothing.
@@ -104,7 +113,7 @@ def decide(state: CustomerState | None, event: Input, clock: datetime, policy: P
     if isinstance(event, Tick):
         if state is None:
             raise ValueError("a tick decides about a known customer only")
-        return _tick(state, max(clock, event.now, state.clock), policy)
+        return _tick(state, max(clock, event.now, state.clock), policy, stock)
     if state is None:
         state = CustomerState(customer_id=event.customer_id, clock=clock)
     if state.customer_id != event.customer_id:
@@ -147,13 +156,13 @@ def decision_record(decision: Decision, reference: InputReference, policy: Polic
     )
 
 
-def _tick(state: CustomerState, clock: datetime, policy: Policy) -> Decision:
+def _tick(state: CustomerState, clock: datetime, policy: Policy, stock: Stock) -> Decision:
     if state.due is None or state.due > clock:
         return Decision(state, clock)
     if state.next_due is None:
         left = lasting(state)
         return Decision(left, clock, forgotten=is_empty(left))
-    turn = Turn(replace(state, clock=clock), clock, policy)
+    turn = Turn(replace(state, clock=clock), clock, policy, stock)
     adopt_policy(turn, state.clock, policy.earlier)
     fade(turn)
     forget_unheard(turn)
@@ -190,7 +199,10 @@ def _close_turn(turn: Turn) -> Decision:
     forgotten_at = forget_at(state, turn.policy)
     if forgotten_at is not None:  # seldom: a copy of the whole state at every decision shows in the speed
         state = replace(state, forget_at=forgotten_at)
-    return _decision(state, turn.clock, tuple(turn.commands), tuple(turn.reasons), turn.risk)
+    decision = _decision(state, turn.clock, tuple(turn.commands), tuple(turn.reasons), turn.risk)
+    if not turn.drawn and not turn.awaited:
+        return decision
+    return replace(decision, drawn=tuple(turn.drawn), awaited=tuple(turn.awaited))
 
 
 def _decision(

@@ -12,16 +12,16 @@ from streams.dunning.calendar import contact_time, local_day, next_contact_time,
 from streams.dunning.candidates import Candidate, due_pending, due_reminder, due_step
 from streams.dunning.choice import channels_for
 from streams.dunning.commands import Outcome, ReasonCode
+from streams.dunning.composing import debt_notice, plan_notice
 from streams.dunning.conversation import hand_over_replies
 from streams.dunning.events import Channel
 from streams.dunning.ladder import responded_since_anchor
-from streams.dunning.notices import Debt, Notice, debt_lines, debt_of, debt_variables, send
-from streams.dunning.plans import plan_variables
+from streams.dunning.notices import Debt, debt_of, send
+from streams.dunning.offers import WAITING, Riding, make, offer_for, riding_by
 from streams.dunning.policy import DeclineClass, Priority
 from streams.dunning.required import required_by
 from streams.dunning.state import Case, Contact, ContactStatus, Deferral, FinalNotice, Plan
 from streams.dunning.suspension import consider_suspensions, renew_final_notices, review
-from streams.dunning.treatment import tone
 from streams.dunning.turn import Turn
 from streams.dunning.variables import MessageKind
 
@@ -59,10 +59,13 @@ def _deliver_all(turn: Turn, candidates: list[Candidate]) -> None:
     if not candidates:
         return
     ranks = {priority: rank for rank, priority in enumerate(turn.policy.priorities)}
-    for candidate in sorted(
+    ordered = sorted(
         candidates,
         key=lambda each: (ranks[each.priority], each.due, each.case_id or each.plan_id or "", each.step_id),
-    ):
+    )
+    # One that waits must not lose its place in the budget to what comes after it.
+    ordered[-1] = replace(ordered[-1], may_wait=True)
+    for candidate in ordered:
         _deliver(turn, candidate)
 
 
@@ -248,7 +251,8 @@ def _defer(
     turn: Turn, candidate: Candidate, reason: ReasonCode, until: datetime, channel: Channel | None
 ) -> None:
     """Look at a message again later."""
-    deferral = Deferral(step_id=candidate.step_id, until=until, retry=candidate.retry)
+    awaits_since = candidate.awaits_since or turn.clock if reason is ReasonCode.OFFER_AWAITED else None
+    deferral = Deferral(candidate.step_id, until, candidate.retry, awaits_since)
     if candidate.pending is not None:
         turn.drop_pending(candidate.pending)
         turn.add_pending(replace(candidate.pending, due=until))
@@ -283,9 +287,30 @@ def _send(
     *,
     reason: ReasonCode,
 ) -> None:
+    """Send a message, with an offer if one rides on it; or let it wait for that."""
+    plan = None if candidate.plan_id is None else turn.state.plan(candidate.plan_id)
+    riding = None if plan is None else offer_for(turn, plan, candidate, channels[0])
+    if riding is WAITING:
+        until = turn.clock + turn.policy.marketing.ask_again_after
+        _defer(turn, candidate, ReasonCode.OFFER_AWAITED, until, channels[0])
+    else:
+        _send_by(turn, candidate, case or plan, debt, channels, reason=reason, riding=riding)
+
+
+def _send_by(
+    turn: Turn,
+    candidate: Candidate,
+    subject: Case | Plan | None,
+    debt: Debt | None,
+    channels: tuple[Channel, ...],
+    *,
+    reason: ReasonCode,
+    riding: Riding | None,
+) -> None:
     """Send a message by its channels, and be through with its step."""
     command_ids: list[str] = []
-    plan = None if candidate.plan_id is None else turn.state.plan(candidate.plan_id)
+    plan = subject if isinstance(subject, Plan) else None
+    case = subject if isinstance(subject, Case) else None
     for place, channel in enumerate(channels):
         # The first is open now; a further one may have to wait, and a plan may be over by then.
         opening = window_opening(channel, turn.clock, turn.zone, turn.state.profile, turn.policy)
@@ -301,10 +326,10 @@ def _send(
                 command_ids.append(standing.command_id)
             continue
         if case is not None and debt is not None:
-            notice = _debt_notice(turn, candidate, case, debt, channel)
+            notice = debt_notice(turn, candidate, case, debt, channel)
         else:
             assert plan is not None, "a candidate is of a case or of a plan"
-            notice = _plan_notice(turn, candidate, plan, channel)
+            notice = plan_notice(turn, candidate, plan, channel, riding_by(turn, riding, channel, opening))
         command = send(turn, notice)
         command_ids.append(command.command_id)
         turn.say(
@@ -315,7 +340,9 @@ def _send(
             step_id=candidate.step_id,
             channel=channel,
             command_id=command.command_id,
+            offer=command.offer,
         )
+    make(turn, riding)
     _done(turn, candidate, sent=True)
     if debt is None:
         return
@@ -338,48 +365,3 @@ def _why(candidate: Candidate) -> ReasonCode:
     if candidate.brought_forward:
         return ReasonCode.BROUGHT_FORWARD
     return ReasonCode.FIRST_CONTACT if candidate.first_contact else ReasonCode.STEP_DUE
-
-
-def _debt_notice(turn: Turn, candidate: Candidate, case: Case, debt: Debt, channel: Channel) -> Notice:
-    template = candidate.template
-    if candidate.kind is MessageKind.FAILURE:
-        template = f"{template}_{debt.decline_class}"
-    return Notice(
-        subject=case.case_id,
-        step_id=candidate.step_id,
-        occurrence=candidate.occurrence,
-        channel=channel,
-        template=template,
-        priority=candidate.priority,
-        variables=debt_variables(turn, case, debt, candidate.kind),
-        policy_version=case.policy_version,
-        case_ids=tuple(each.case_id for each in debt.cases),
-        invoices=debt_lines(debt),
-        currency=debt.currency,
-        retry=candidate.retry,
-        segment=case.segment,
-        campaign=case.campaign,
-        tone=tone(case, turn.policy),
-        arms=case.arms,
-        repeated_arms=case.repeated_arms,
-    )
-
-
-def _plan_notice(turn: Turn, candidate: Candidate, plan: Plan, channel: Channel) -> Notice:
-    return Notice(
-        subject=plan.plan_id,
-        step_id=candidate.step_id,
-        occurrence=candidate.occurrence,
-        channel=channel,
-        template=candidate.template,
-        priority=candidate.priority,
-        variables=plan_variables(turn, plan),
-        policy_version=plan.policy_version,
-        plan_id=plan.plan_id,
-        ends_at=plan.ends_at,
-        retry=candidate.retry,
-        segment=turn.state.segment,
-        tone=tone(plan, turn.policy),
-        arms=plan.arms,
-        repeated_arms=plan.repeated_arms,
-    )

@@ -62,6 +62,10 @@ class Memory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     experiments: Annotated[
         PositiveCount, Meta(description="Whose arms are remembered: a policy has no more.")
     ] = 8
+    offers: Annotated[
+        PositiveCount,
+        Meta(description="Offers made, for their caps; those that no cap counts go first, then the oldest."),
+    ] = 8
     tags: Annotated[
         PositiveCount, Meta(description="Of a profile's segments, and of its seasonal tags: the first ones.")
     ] = 16

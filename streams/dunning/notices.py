@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.dunning.audience import Tone
-from streams.dunning.calendar import local_day, window_closing, window_opening
+from streams.dunning.calendar import closing, local_day, window_closing, window_opening
 from streams.dunning.calls import call_variables
 from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
@@ -48,14 +48,19 @@ class Notice(Struct, frozen=True, kw_only=True):
     tone: Tone | None = None
     arms: tuple[str, ...] = ()
     repeated_arms: tuple[str, ...] = ()
-    purpose: Literal["transactional", "marketing"] = "transactional"
+    offer: str | None = None
+
+    @property
+    def purpose(self) -> Literal["transactional", "marketing"]:
+        """An offer makes a message marketing."""
+        return "transactional" if self.offer is None else "marketing"
 
 
 def send(turn: Turn, notice: Notice) -> NotificationCommand:
     """Emit the command for a notice and remember the contact.
 
     By a channel with hours it waits for them, and is void when they end: a sender that keeps to `send_after`
-    and `expires_at` never rings at night, whatever it knows of hours.
+    and `expires_at` never rings at night, whatever it knows of hours. An offer keeps to the marketing window.
     """
     state, policy = turn.state, turn.policy
     channel, profile = notice.channel, state.profile
@@ -66,6 +71,9 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
             send_after + policy.command_validity,
             window_closing(channel, send_after, turn.zone, profile, policy),
             notice.ends_at,
+            None
+            if notice.offer is None
+            else closing(policy.marketing.window, send_after, turn.zone, profile),
         )
         if end is not None
     )
@@ -88,6 +96,7 @@ def send(turn: Turn, notice: Notice) -> NotificationCommand:
         total_minor=sum(line.amount_minor for line in notice.invoices) if notice.invoices else None,
         currency=notice.currency,
         experiment_arms=by_experiment(notice.arms + notice.repeated_arms),
+        offer=notice.offer,
         segment=notice.segment,
         tone=notice.tone or tone_of(notice.segment, policy),
         risk=turn.risk or risk_of(state, turn.clock, policy),

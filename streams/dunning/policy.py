@@ -18,6 +18,7 @@ from streams.dunning.contact_settings import BringForward, CallSheet, FollowPref
 from streams.dunning.events import Channel
 from streams.dunning.experiment_settings import Arm, Experiment, label
 from streams.dunning.memory import Memory
+from streams.dunning.offer_settings import Offer, OfferName
 from streams.dunning.reply_words import ReplyWords
 from streams.dunning.retry_rules import NetworkRules, RetryRule, by_network
 from streams.dunning.told_reasons import ToldReasons
@@ -33,6 +34,7 @@ from streams.dunning.values import (
     TemplateName,
     ZoneName,
 )
+from streams.dunning.window_settings import Marketing, Window
 
 
 class DeclineClass(StrEnum):
@@ -192,32 +194,6 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 7
 
 
-class WindowException(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Other hours for a country, or a region of it."""
-
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
-    region: Annotated[
-        str | None, Meta(description="As the profile names it (`FL`); without it, the whole country.")
-    ] = None
-    opens: Annotated[LocalTime | None, Meta(description="Without it, as elsewhere.")] = None
-    closes: Annotated[LocalTime | None, Meta(description="Without it, as elsewhere.")] = None
-
-
-class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The local hours of a channel: from `opens` (included) to `closes` (excluded)."""
-
-    opens: LocalTime
-    closes: LocalTime
-    closed_on: Annotated[
-        tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...],
-        Meta(description="Local weekdays on which the channel rests."),
-    ] = ()
-    exceptions: Annotated[
-        tuple[WindowException, ...],
-        Meta(description="Other hours in some places; a region's go before its country's."),
-    ] = ()
-
-
 class Suspension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The gate before an account is suspended."""
 
@@ -348,6 +324,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict
     reply_words: ReplyWords = field(default_factory=ReplyWords)
     call_sheet: CallSheet = field(default_factory=CallSheet)
     budget: Budget = field(default_factory=Budget)
+    marketing: Marketing = field(default_factory=Marketing)
+    offers: Annotated[
+        dict[OfferName, Offer], Meta(max_length=32, description="Offers on reminders of renewals, by name.")
+    ] = field(default_factory=dict)
     priorities: Annotated[
         tuple[Priority, ...], Meta(description="Who goes first when not all fits the budget.")
     ] = tuple(Priority)

@@ -20,12 +20,13 @@ from streams.dunning.turn import Turn
 def segment_of(state: CustomerState, risk_score: int, clock: datetime, policy: Policy) -> Segment | None:
     """The first segment that takes the customer at the clock; None if none does."""
     for segment in policy.segments:
-        if _takes(segment.when, state, risk_score, clock):
+        if takes(segment.when, state, risk_score, clock):
             return segment
     return None
 
 
-def _takes(when: Condition, state: CustomerState, risk_score: int, clock: datetime) -> bool:
+def takes(when: Condition, state: CustomerState, risk_score: int, clock: datetime) -> bool:
+    """Whether all that a condition sets holds of the customer at the clock."""
     return (
         _has_risk(when, risk_score) and _has_profile(when, state, clock) and _has_history(when, state, clock)
     )

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from streams.dunning.due_renewal import DueRenewal
 from streams.dunning.events import Card, Channel
+from streams.dunning.offer_made import OfferMade
 from streams.dunning.policy import DeclineClass, Policy, Priority
 
 COUNTED_ONCE = 1000
@@ -85,11 +86,15 @@ class Invoice(Struct, frozen=True, array_like=True):
 
 
 class Deferral(Struct, frozen=True, array_like=True):
-    """A step that has to wait. `retry` says that it was sent and bounced softly."""
+    """A step that has to wait. `retry` says that it was sent and bounced softly.
+
+    `awaits_since` is since when it waits for an offer's total.
+    """
 
     step_id: str
     until: datetime
     retry: bool = False
+    awaits_since: datetime | None = None
 
 
 class FinalNotice(Struct, frozen=True, array_like=True):
@@ -335,6 +340,7 @@ class CustomerState(Struct, frozen=True, array_like=True):
     (`experiment:arm`) that the customer has come to be in, one of each experiment. `cancelled`
     are fingerprints of subscriptions, where earlier releases kept `cancelled_subscriptions`. `settled_until`
     is when the latest settlement was that is forgotten; `dispute_forgotten` says that an open dispute is.
+    `offers` are those made, the latest last.
     """
 
     customer_id: str
@@ -364,6 +370,7 @@ class CustomerState(Struct, frozen=True, array_like=True):
     cancelled: tuple[bytes, ...] = ()
     settled_until: datetime | None = None
     dispute_forgotten: bool = False
+    offers: tuple[OfferMade, ...] = ()
 
     @property
     def due(self) -> datetime | None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streams.dunning.calendar import zone_of
 from streams.dunning.commands import Command, Missing, Outcome, Reason, ReasonCode, Risk
 from streams.dunning.events import Channel
+from streams.dunning.offer_stock import NO_STOCK, Draw, Stock
 from streams.dunning.policy import Policy
 from streams.dunning.state import Case, Contact, CustomerState, Pending, Plan
 
@@ -17,9 +18,22 @@ from streams.dunning.state import Case, Contact, CustomerState, Pending, Plan
 class Turn:
     """The state of one customer while one input is decided at one clock under one policy."""
 
-    __slots__ = ("clock", "commands", "policy", "reasons", "risk", "state", "zone")
+    __slots__ = (
+        "awaited",
+        "clock",
+        "commands",
+        "drawn",
+        "policy",
+        "reasons",
+        "risk",
+        "state",
+        "stock",
+        "zone",
+    )
 
-    def __init__(self, state: CustomerState, clock: datetime, policy: Policy) -> None:
+    def __init__(
+        self, state: CustomerState, clock: datetime, policy: Policy, stock: Stock = NO_STOCK
+    ) -> None:
         self.state = state
         self.clock = clock
         self.policy = policy
@@ -27,6 +41,9 @@ class Turn:
         self.commands: list[Command] = []
         self.reasons: list[Reason] = []
         self.risk: Risk | None = None
+        self.stock = stock
+        self.drawn: list[Draw] = []
+        self.awaited: list[Draw] = []
 
     def say(
         self,
@@ -43,6 +60,7 @@ class Turn:
         missing: tuple[Missing, ...] = (),
         linked_case_id: str | None = None,
         experiment: str | None = None,
+        offer: str | None = None,
     ) -> None:
         """Add one outcome and its reason to the decision."""
         self.reasons.append(
@@ -59,6 +77,7 @@ class Turn:
                 missing=missing,
                 linked_case_id=linked_case_id,
                 experiment=experiment,
+                offer=offer,
             )
         )
 

@@ -45,6 +45,21 @@ since when something is open and how often its collection was tried, when they l
 they last promised to pay, the channels with an address that are closed, and the contacts made, one a line,
 the latest first: local day, channel, step, and `sent` `tried` `delivered` `bounced` or `responded`."""
 
+OFFER_VARIABLES = frozenset(
+    {
+        "offer_discount_minor",
+        "offer_kind",
+        "offer_percent",
+        "offer_plan",
+        "offer_price_minor",
+        "offer_price_part",
+        "offer_until",
+    }
+)
+"""What a reminder that carries an offer may use as well: its kind and the last day on which it holds; what it
+takes off, in percent or not, and what is left to pay; the plan that it is about, and at which part of its
+price (percent)."""
+
 VARIABLES: dict[MessageKind, Variables] = {
     MessageKind.FAILURE: Variables(
         frozenset({"decline_class", "days_overdue"}), _PAYMENT | {"next_retry_on", "reason"}
@@ -58,6 +73,6 @@ VARIABLES: dict[MessageKind, Variables] = {
     ),
     MessageKind.RENEWAL_UPCOMING: Variables(
         frozenset({"plan_name", "renews_on", "amount_minor", "currency", "interval", "days_left"}),
-        frozenset({"previous_amount_minor", "trial_ends", "trial_days"}),
+        frozenset({"previous_amount_minor", "trial_ends", "trial_days"}) | OFFER_VARIABLES,
     ),
 }

@@ -10,8 +10,9 @@ from babel.numbers import is_currency
 
 from streams.dunning.declines import UNTOLD
 from streams.dunning.events import Channel
-from streams.dunning.policy import Campaign, Policy, Priority, Reminder, Window
+from streams.dunning.policy import Campaign, Policy, Priority, Reminder
 from streams.dunning.reply_words import ReplyWords, plain
+from streams.dunning.window_settings import Window
 from streams.policy.content_links import link_problems
 from streams.policy.errors import Problem
 from streams.policy.experiment_checks import experiment_problems
@@ -246,11 +247,11 @@ def _is_zone(name: str) -> bool:
 
 
 def _windows(policy: Policy) -> Iterator[Problem]:
-    for channel, window in policy.windows.items():
-        path = f"windows.{channel.value}"
+    windows = {f"windows.{channel.value}": window for channel, window in policy.windows.items()}
+    for path, window in (windows | {"marketing.window": policy.marketing.window}).items():
         yield from _hours(path, window.opens, window.closes)
         if len(set(window.closed_on)) == 7:
-            yield Problem(f"{path}.closed_on", "closes the channel for the whole week")
+            yield Problem(f"{path}.closed_on", "closes it for the whole week")
         yield from _window_exceptions(path, window)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from streams.dunning.compliance_scope import Interval
-from streams.dunning.policy import Policy, Reminder, Window
+from streams.dunning.policy import Policy, Reminder
+from streams.dunning.window_settings import Window
 from streams.policy.compliance import (
     ALL_INTERVALS,
     CommonWindow,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from streams.dunning.commands import NotificationCommand
 from streams.dunning.decide import Decision, decide, migrate
 from streams.dunning.events import Channel, Input
+from streams.dunning.offer_stock import NO_STOCK, Stock
 from streams.dunning.policy import Policy
 from streams.dunning.state import CustomerState
 from streams.policy.checks import policy_problems, policy_warnings
@@ -25,6 +26,7 @@ from streams.policy.documents import Document, find, merge, read
 from streams.policy.errors import PolicyError, Problem
 from streams.policy.experiment_checks import arm_problems
 from streams.policy.mending import Mended, mend
+from streams.policy.offer_checks import offer_problems, offer_text_problems, offer_warnings
 from streams.policy.retry_checks import retry_problems
 from streams.policy.schema import NEVER
 from streams.policy.schema_errors import schema_problems
@@ -57,13 +59,15 @@ class LoadedPolicy(Struct, frozen=True):
         """The hash of the policy's content, which every command and decision names."""
         return self.policy.version
 
-    def decide(self, state: CustomerState | None, event: Input, clock: datetime) -> Decision:
+    def decide(
+        self, state: CustomerState | None, event: Input, clock: datetime, stock: Stock = NO_STOCK
+    ) -> Decision:
         """`streams.dunning.decide.decide` under this policy, with the words of every message.
 
         Raises:
             RenderError: A command lacks a variable that its kind of message promises.
         """
-        decision = decide(state, event, clock, self.policy)
+        decision = decide(state, event, clock, self.policy, stock)
         if not decision.commands:
             return decision
         commands = tuple(
@@ -129,7 +133,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     found += arm_problems(policy, lambda arm: _settings_problems(arm, on))
     found += [
         problem
-        for problem in content_problems(policy, content)
+        for problem in (*content_problems(policy, content), *offer_text_problems(policy, content))
         if problem.path.startswith("content.") or not mended.lacks_texts
     ]
     problems += [problem for problem in found if not mended.hides(problem.path)]
@@ -139,6 +143,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
     policy = msgspec.structs.replace(policy, version=version_of(plain))
     warnings = [
         *policy_warnings(policy),
+        *offer_warnings(policy),
         *compliance_warnings(policy, on),
         *content_warnings(policy, content),
     ]
@@ -153,6 +158,7 @@ def from_document(document: Document, *, on: date | None = None) -> LoadedPolicy
 
 def _settings_problems(policy: Policy, on: date | None) -> Iterator[Problem]:
     yield from policy_problems(policy)
+    yield from offer_problems(policy)
     yield from retry_problems(policy)
     yield from compliance_problems(policy, on)
 

@@ -7,7 +7,7 @@ from streams.dunning.commands import InvoiceLine, NotificationCommand
 from streams.dunning.events import Channel
 from streams.dunning.policy import DeclineClass
 from streams.dunning.told_reasons import ToldReason
-from streams.dunning.variables import CALL_VARIABLES, VARIABLES, MessageKind
+from streams.dunning.variables import CALL_VARIABLES, OFFER_VARIABLES, VARIABLES, MessageKind
 from streams.policy.usage import Use
 
 _DECIDED_AT = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
@@ -67,7 +67,8 @@ def samples(use: Use, channel: Channel, locale: str) -> Iterator[NotificationCom
 
     With all that it can have, with each optional part left out in turn, and with nothing optional; with each
     value of what has a closed list of them; for SMS also with each month: one accented letter in its name may
-    double what the message costs.
+    double what the message costs. Without offers (see
+    `streams.policy.offer_checks`).
     """
     variables = VARIABLES[use.kind]
     # Only a soft decline is tried again.
@@ -75,7 +76,7 @@ def samples(use: Use, channel: Channel, locale: str) -> Iterator[NotificationCom
     if use.decline_class is DeclineClass.AUTHENTICATION:
         absent.add("reason")
     for_calls = CALL_VARIABLES if channel is Channel.PHONE else frozenset[str]()
-    optional = sorted((variables.optional - absent) | for_calls)
+    optional = sorted((variables.optional - absent - OFFER_VARIABLES) | for_calls)
     combinations = {frozenset(optional), frozenset(), *(frozenset(optional) - {name} for name in optional)}
     invoices = 2 if use.kind in _WITH_INVOICES else 0
     for chosen in sorted(combinations, key=sorted):

@@ -23,7 +23,7 @@ def segment_problems(policy: Policy) -> Iterator[Problem]:
     for index, segment in enumerate(policy.segments):
         here = f"segments[{index}]"
         yield from _names(here, segment, policy)
-        yield from _condition(f"{here}.when", segment.when, policy)
+        yield from condition_problems(f"{here}.when", segment.when, policy)
         yield from _reachable(here, segment, policy.segments[:index])
     known = [segment.name for segment in policy.segments]
     for room, reminders in (("cards", policy.cards.reminders), ("renewals", policy.renewals.reminders)):
@@ -31,7 +31,7 @@ def segment_problems(policy: Policy) -> Iterator[Problem]:
             here = f"{room}.reminders[{index}]"
             for place, name in enumerate(reminder.segments):
                 if name not in known:
-                    yield _unknown(f"{here}.segments[{place}]", "segment", name, known)
+                    yield unknown(f"{here}.segments[{place}]", "segment", name, known)
             yield from _currencies(f"{here}.minimum_amount", reminder.minimum_amount)
     if policy.history.halved_every <= timedelta(0):
         yield Problem("history.halved_every", "is not positive", "a duration like P180D")
@@ -57,12 +57,11 @@ def _names(here: str, segment: Segment, policy: Policy) -> Iterator[Problem]:
     if first is not segment:
         yield Problem(f"{here}.name", f"`{segment.name}` stands twice", "names are unique")
     if segment.campaign is not None and segment.campaign not in policy.campaigns:
-        yield _unknown(f"{here}.campaign", "campaign", segment.campaign, list(policy.campaigns))
-    for index, offer in enumerate(segment.offers):
-        yield _unknown(f"{here}.offers[{index}]", "offer", offer, [])
+        yield unknown(f"{here}.campaign", "campaign", segment.campaign, list(policy.campaigns))
 
 
-def _condition(path: str, when: Condition, policy: Policy) -> Iterator[Problem]:
+def condition_problems(path: str, when: Condition, policy: Policy) -> Iterator[Problem]:
+    """What is wrong with a condition, whatever it chooses."""
     for name in ("tenure_at_least", "tenure_less_than", "no_case_for"):
         value = getattr(when, name)
         if value is not None and value <= timedelta(0):
@@ -128,6 +127,7 @@ def _currencies(path: str, amounts: dict[str, int]) -> Iterator[Problem]:
             yield Problem(f"{path}.{currency}", "is not a currency", "ISO 4217, like USD")
 
 
-def _unknown(path: str, what: str, name: str, known: list[str]) -> Problem:
+def unknown(path: str, what: str, name: str, known: list[str]) -> Problem:
+    """A name that stands for nothing."""
     close = get_close_matches(name, known, n=1)
     return Problem(path, f"there is no {what} `{name}`", f"did you mean `{close[0]}`?" if close else "")

@@ -42,6 +42,7 @@ from streams.dunning.events import (
     Tick,
 )
 from streams.dunning.measures import Counts, add_up
+from streams.dunning.offer_stock import Stock, totals_of
 from streams.dunning.outcomes import outcomes
 from streams.dunning.policy import Policy
 from streams.dunning.state import Case, CustomerState
@@ -86,6 +87,8 @@ class Customer:
     def __init__(self, policy: Policy | None = None, *, content: Content | None = None) -> None:
         self.policy = policy or care().policy
         self._content = content
+        # What is left of the totals of offers: all of it, as if this customer were the only one.
+        self.stock = Stock(totals_of(self.policy), {})
         self.decided: list[Decided] = []
         self.counts: Counts = {}
         self._kept: bytes | None = None
@@ -403,7 +406,8 @@ class Customer:
 
     def _decide(self, event: Input, clock: datetime) -> Decision:
         state = None if self._kept is None else decode_state(self._kept)
-        decision = decide(state, event, clock, self.policy)
+        decision = decide(state, event, clock, self.policy, self.stock)
+        self._draw(decision)
         self._kept = encode_state(decision.state)
         assert decode_state(self._kept) == decision.state, "the state does not survive its bytes"
         if decision.forgotten:
@@ -421,10 +425,19 @@ class Customer:
         add_up(self.counts, outcomes(state, event, decision, self.policy))
         return decision
 
+    def _draw(self, decision: Decision) -> None:
+        held = dict(self.stock.held)
+        for draw in decision.drawn:
+            held[draw.account] -= draw.amount
+        assert all(left >= 0 for left in held.values()), "more is offered than there is"
+        if decision.drawn:
+            self.stock = Stock(held, self.stock.refused)
+
     def _check(self, command: Command, decision: Decision) -> None:
         assert command.decided_at == decision.clock
         if isinstance(command, NotificationCommand):
             assert command.decided_at <= command.send_after < command.expires_at
+            assert (command.purpose == "marketing") is (command.offer is not None)
         known = self._commands.setdefault(command.command_id, command)
         assert known == command, "two commands of one id"
         assert any(reason.command_id == command.command_id for reason in decision.reasons), "no reason given"
