@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from streams.agents.offers import OfferBooks
 from streams.agents.outcome_table import OutcomeTable
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
@@ -17,6 +18,7 @@ from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
 from streams.dunning.events import CustomerEvent, Tick
 from streams.dunning.measures import Counts, add_up
+from streams.dunning.offer_leases import LeaseMessage
 from streams.dunning.outcomes import outcomes
 from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state, encode_state
@@ -26,7 +28,7 @@ from streams.messages.dead_letters import CUSTOMER_HEADER, Stage
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.headers import output_headers
 from streams.messages.policy_change import PolicyChange
-from streams.messages.topics import POLICIES, PROFILES, Topic, topic_named, topic_of
+from streams.messages.topics import LEASES, POLICIES, PROFILES, Topic, topic_named, topic_of
 from streams.ops.facts import NO_CASES, move_cases
 from streams.ops.metrics import Metrics, PartitionFacts
 from streams.ops.tracing import Tracer
@@ -107,6 +109,7 @@ class Desk:
         self.policies = policies
         self.tracer = tracer
         self._prefix = prefix
+        self.offers = OfferBooks(app, self.topic(LEASES), encoder)
         self._decoder = decoder
         self._encoder = encoder
         self._rejects = rejects
@@ -123,6 +126,7 @@ class Desk:
         before = self._partitions.get(_FACTS_KEY) or PartitionFacts(clock=None, cases=NO_CASES)
         sitting = Sitting(self, batch, self.policies.begin(before))
         yield sitting
+        self.offers.close(batch, sitting.leasing)
         facts = self.outcomes.keep(sitting.counts, sitting.facts)
         if facts != before:
             self._partitions[_FACTS_KEY] = facts
@@ -143,18 +147,18 @@ class Desk:
         self._rejects.accept()
         return event
 
-    def read_change(self, batch: Batch, record: Record) -> PolicyChange | None:
-        """A change of the policy; None for a bad one, which goes to the dead letters.
+    def read_internal(self, batch: Batch, record: Record, topic: Topic) -> PolicyChange | LeaseMessage | None:
+        """What the engine or those who run it say; None for a bad one, which goes to the dead letters.
 
         Raises:
             TooManyBadRecordsError: too large a share of the recent records is bad.
         """
         try:
-            change: PolicyChange = self._decoder.read(POLICIES.name, record.value)
+            message: PolicyChange | LeaseMessage = self._decoder.read(topic.name, record.value)
         except BadRecord as error:
             self.refuse(batch, record, error)
             return None
-        return change
+        return message
 
     def read_erasure(self, batch: Batch, record: Record) -> str | None:
         """Whom a profile without a value names; None for nobody, which goes to the dead letters.
@@ -275,20 +279,34 @@ class Sitting:
         cases: of its partition: how many open cases stand where.
         counts: what is to be added to the outcomes.
         policy: what decides.
+        leasing: of its partition: what may be drawn from the totals of offers.
     """
 
-    __slots__ = ("_batch", "_before", "_changes", "_desk", "_profiles", "cases", "clock", "counts", "policy")
+    __slots__ = (
+        "_batch",
+        "_before",
+        "_desk",
+        "_internal",
+        "_profiles",
+        "_profiles",
+        "cases",
+        "clock",
+        "counts",
+        "leasing",
+        "policy",
+    )
 
     def __init__(self, desk: Desk, batch: Batch, facts: PartitionFacts) -> None:
         self._desk = desk
         self._batch = batch
         self._before = facts
-        self._changes = desk.topic(POLICIES)
         self._profiles = desk.topic(PROFILES)
+        self._internal = {desk.topic(POLICIES): self._change, desk.topic(LEASES): self._lease}
         self.clock = facts.clock or _EPOCH
         self.cases = facts.cases
         self.counts: Counts = {}
         self.policy = desk.policies.in_force(facts)
+        self.leasing = desk.offers.open(batch, self.policy, self.clock)
 
     @property
     def facts(self) -> PartitionFacts:
@@ -297,8 +315,8 @@ class Sitting:
 
     def decide(self, record: Record) -> None:
         """Decide what has happened to a customer: its clock is the record's time, or later if a tick was."""
-        if record.topic == self._changes:
-            self._change(record)
+        if (internal := self._internal.get(record.topic)) is not None:
+            internal(record)
             return
         if record.value is None and record.topic == self._profiles:
             self._erase(record)
@@ -317,12 +335,12 @@ class Sitting:
         tick = self._desk.read(self._batch, record)
         if not isinstance(tick, Tick) or tick.now <= self.clock:
             return
-        self.clock = tick.now
+        self.clock = self.leasing.clock = tick.now
         for before in self._desk.due(tick.now):
             if self._desk.tracer is not None:
                 self._desk.tracer.begin()
             try:
-                decision = self.policy.decide(before, tick, tick.now)
+                decision = self.policy.decide(before, tick, tick.now, self.leasing.stock)
             except Exception as error:  # noqa: BLE001 - one customer must not stop the clock of all others
                 self._desk.put_off(self._batch, record, before, tick.now, error)
             else:
@@ -341,7 +359,7 @@ class Sitting:
         policies = self._desk.policies
         if record.value is None:
             self._before = policies.drop(self._before, (record.key or b"").decode(errors="replace"))
-        elif (change := self._desk.read_change(self._batch, record)) is None:
+        elif not isinstance(change := self._desk.read_internal(self._batch, record, POLICIES), PolicyChange):
             return
         elif change.action == "migrate":
             self._migrate(record, change)
@@ -351,6 +369,13 @@ class Sitting:
             except BadRecord as error:
                 self._desk.refuse(self._batch, record, error)
         self.policy = policies.in_force(self._before)
+        self._desk.offers.adopt(self.leasing, self.policy)
+
+    def _lease(self, record: Record) -> None:
+        """Take in what partitions and keepers say of the totals of offers."""
+        message = self._desk.read_internal(self._batch, record, LEASES)
+        if isinstance(message, LeaseMessage):
+            self.leasing.take(message)
 
     def _migrate(self, record: Record, change: PolicyChange) -> None:
         """Move open cases to the version in force, at the partition's clock: nothing has happened to them."""
@@ -371,6 +396,8 @@ class Sitting:
         elif decision.state is not before:
             self._desk.keep(decision.state)
             self.cases = move_cases(self.cases, before, decision.state)
+        if decision.drawn or decision.awaited:
+            self.leasing.settle(decision.drawn, decision.awaited)
         self._desk.count(cause, before, decision)
         if not isinstance(cause, PolicyChange):  # nothing comes of it before the next input
             add_up(self.counts, outcomes(before, cause, decision, self.policy.policy))

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "report": "streams.cli.report",
     "experiments": "streams.cli.experiments",
     "explain": "streams.cli.explain",
+    "offers": "streams.cli.offers",
     "forget": "streams.cli.forget",
     "settings": "streams.cli.settings",
 }

@@ -168,6 +168,7 @@ def _play(
         ) as reader,
         virtual_time_progress(console, START, end) as report,
     ):
+        lockstep.begin()
         world = KafkaWorld(lockstep, reader, settings.topic_prefix)
         for stretch in play(biller, world, START, end, STRETCH):
             for arrival in stretch.arrivals:

@@ -14,12 +14,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from streams.dunning.events import Tick
 from streams.lab.lanes import Step, steps
+from streams.lab.outputs import OutputReader
 from streams.lab.partitioner import partition_of
 from streams.lab.ticks import EPOCH, TickGrid
 from streams.messages.codec import Encoder
 from streams.messages.headers import event_headers
 from streams.messages.history import Arrival
-from streams.messages.topics import TICKS, topic_of
+from streams.messages.topics import LEASES, TICKS, topic_of
 
 PATIENCE_SECONDS = 30.0
 """A worker joins its group in a few seconds and takes a record in some milliseconds."""
@@ -107,6 +108,7 @@ class Lockstep:
         report: Report = lambda _moment: None,
         watch: Callable[[], None] = lambda: None,
     ) -> None:
+        self._client = client
         self._encoder = encoder
         self._grid = grid
         self._group = group
@@ -149,6 +151,35 @@ class Lockstep:
         self._producer.purge()
         self._producer.flush(1.0)
         self._group_reader.close()
+
+    def begin(self) -> None:
+        """Let every partition see the time before the start, and wait until all have their shares of offers.
+
+        Virtual time passes faster than partitions can ask: without this, the first reminders would find none.
+
+        Raises:
+            NoProgressError: no worker takes what is published.
+            KafkaException: the broker refuses a record, or cannot be reached.
+        """
+        for lane in self._lanes:
+            lane.reaching = lane.reached
+            self._send_tick(lane, lane.reached)
+        self._flush()
+        while any(lane.targets for lane in self._lanes):
+            self._wait()
+        topic = self._prefix + LEASES.name
+        said: dict[tuple[str, int], int] = {}
+        heard = False
+        give_up = time.monotonic() + self._patience
+        with OutputReader(self._client, [topic], from_beginning=True, fetch_wait_seconds=0.05) as reader:
+            # What is heard is answered in the same transaction: when all is heard and nothing new is there.
+            while (new := reader.read_to_end()) or not heard:
+                said |= {(topic, each.partition() or 0): (each.offset() or 0) + 1 for each in new}
+                committed = self._committed(said) if said else {}
+                heard = all(committed.get(place, -1) >= offset for place, offset in said.items())
+                if time.monotonic() > give_up:
+                    raise NoProgressError(self._group, said, self._patience)
+                self._watch()
 
     def play(self, arrivals: Iterable[Arrival], until: datetime) -> None:
         """Publish events and ticks up to the moment (included) and wait for the worker.

@@ -77,6 +77,7 @@ def publish(
         patience_seconds=patience_seconds,
         report=report,
     ) as lockstep:
+        lockstep.begin()
         for part, until_then in _stretches(arrivals, start, end):
             lockstep.play(part, until_then)
     return end

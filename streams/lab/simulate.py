@@ -17,6 +17,7 @@ from streams.dunning.events import Input, Tick
 from streams.dunning.measures import Counts, add_up
 from streams.dunning.outcomes import outcomes
 from streams.dunning.state import CustomerState
+from streams.lab.offer_shares import OfferShares
 from streams.lab.ticks import DEFAULT_TICK_INTERVAL, Outage, TickGrid
 from streams.messages.history import Arrival
 from streams.messages.topics import TICKS, topic_of
@@ -32,19 +33,27 @@ HORIZON = timedelta(days=3653)
 class Simulator:
     """One virtual worker, moved by hand: events are given to it one by one, ticks up to a moment.
 
+    Args:
+        policy: decides.
+        grid: when it ticks.
+        partitions: how many share the totals of offers.
+
     Attributes:
         grid: when it ticks.
         clock: the highest tick so far; None before the first one.
         counts: what was counted of outcomes, as a worker counts it; None if it is not asked for.
     """
 
-    def __init__(self, policy: LoadedPolicy, grid: TickGrid, counts: Counts | None = None) -> None:
+    def __init__(
+        self, policy: LoadedPolicy, grid: TickGrid, counts: Counts | None = None, *, partitions: int = 1
+    ) -> None:
         self.grid = grid
         self.clock: datetime | None = None
         self.counts = counts
         self._policy = policy
         self._known: tuple[LoadedPolicy, ...] = (policy,)
         self._states: dict[str, CustomerState] = {}
+        self._shares = OfferShares(policy.policy, partitions)
         # Due time and customer. An entry counts only while the state still says the same due time.
         self._agenda: list[tuple[datetime, str]] = []
 
@@ -61,6 +70,7 @@ class Simulator:
         """Go by this policy from now on, as a worker does when it is published; open cases keep theirs."""
         self._policy = policy.after(*self._known)
         self._known = (*self._known, policy)
+        self._shares.adopt(policy.policy)
 
     def arrive(self, arrival: Arrival) -> Iterator[Output]:
         """Decide upon an event. The ticks before its arrival are the caller's to have made."""
@@ -109,7 +119,8 @@ class Simulator:
         self, customer_id: str, event: Input, clock: datetime, reference: InputReference
     ) -> Iterator[Output]:
         before = self._states.get(customer_id)
-        decision = self._policy.decide(before, event, clock)
+        decision = self._policy.decide(before, event, clock, self._shares.stock(customer_id))
+        self._shares.settle(decision)
         if self.counts is not None:
             add_up(self.counts, outcomes(before, event, decision, self._policy.policy))
         if decision.forgotten:
@@ -133,6 +144,7 @@ def simulate(
     *,
     publications: Sequence[tuple[datetime, LoadedPolicy]] = (),
     counts: Counts | None = None,
+    partitions: int = 1,
 ) -> Iterator[Output]:
     """What a worker would send and say for a history, in order.
 
@@ -146,13 +158,14 @@ def simulate(
         publications: further policies and when each is published (UTC): what arrives then or later, and every
             tick from then on, goes by it.
         counts: what is counted of outcomes is added to it on the way.
+        partitions: how many share the totals of offers.
 
     Raises:
         RenderError: a message cannot be written from its template.
         ValueError: `tick_every` is not a positive number of whole milliseconds.
     """
     arrivals = sorted(history, key=lambda arrival: arrival.arrived_at)
-    simulator = Simulator(policy, TickGrid(tick_every, outages), counts)
+    simulator = Simulator(policy, TickGrid(tick_every, outages), counts, partitions=partitions)
     return _run(arrivals, sorted(publications, key=itemgetter(0)), simulator, until)
 
 

@@ -36,6 +36,7 @@ from streams.dunning.events import (
     SubscriptionChanged,
     Tick,
 )
+from streams.dunning.offer_leases import LeaseMessage
 from streams.messages.policy_change import PolicyChange
 
 
@@ -174,6 +175,7 @@ _MESSAGES: tuple[Struct, ...] = (
         text="I will pay on Friday.",
     ),
     Tick(now=_at(3, 1, 6, 31)),
+    LeaseMessage(action="ask", account="loyalty/EUR", partition=3, least=580, pressing=True, used=12_180),
     PolicyChange(
         number=2,
         action="migrate",

@@ -18,7 +18,7 @@ _AHEAD_HOURS = DEFAULT_LIMITS.ahead.total_seconds() / 3600
 
 _HEADINGS = {
     Direction.INPUT: "Inputs: what others tell the engine",
-    Direction.INTERNAL: "Internal: the clock",
+    Direction.INTERNAL: "Internal: the clock, and the shares of offers",
     Direction.CONTROL: "Control: what whoever runs the engine tells it",
     Direction.OUTPUT: "Outputs: what the engine says",
     Direction.DEAD_LETTERS: "Dead letters: what could not be used",

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.dunning import commands, events
+from streams.dunning import commands, events, offer_leases
 from streams.messages.errors import UnknownTopicError
 from streams.messages.policy_change import PolicyChange
 from streams.messages.schemas import Schema, present_schema
@@ -171,6 +171,15 @@ TOPICS: tuple[Topic, ...] = (
         retention_reason="as the inputs, so that a position in it never falls out of the log before theirs",
     ),
     Topic(
+        name="dunning.offer-lease.v1",
+        kind="offer-lease",
+        direction=Direction.INTERNAL,
+        struct=offer_leases.LeaseMessage,
+        purpose="Shares of offers' totals: partitions ask for them, and each offer's keeper grants them.",
+        key="the offer's name: to its keeper by that, to other partitions as the sender chooses",
+        retention_reason="as the inputs, so that a position in it never falls out of the log before theirs",
+    ),
+    Topic(
         name="dunning.policy.v1",
         kind="policy",
         direction=Direction.CONTROL,
@@ -223,7 +232,8 @@ INPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.direction i
 OUTPUTS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic.direction is Direction.OUTPUT)
 """What the engine writes for others; without dead letters."""
 
-TICKS: Topic = next(topic for topic in TOPICS if topic.direction is Direction.INTERNAL)
+TICKS: Topic = next(topic for topic in TOPICS if topic.struct is events.Tick)
+LEASES: Topic = next(topic for topic in TOPICS if topic.struct is offer_leases.LeaseMessage)
 PROFILES: Topic = next(topic for topic in TOPICS if topic.erasable)
 POLICIES: Topic = next(topic for topic in TOPICS if topic.direction is Direction.CONTROL)
 DEAD_LETTERS: Topic = next(topic for topic in TOPICS if topic.direction is Direction.DEAD_LETTERS)

@@ -28,7 +28,11 @@ _CURRENCY = Label(name="currency", source="ISO 4217 code", limit=256)
 _KIND = Label(
     name="kind",
     source="middle word of the topic",
-    values=(*(str(each.__struct_config__.tag) for each in (*get_args(CustomerEvent), Tick)), "policy"),
+    values=(
+        *(str(each.__struct_config__.tag) for each in (*get_args(CustomerEvent), Tick)),
+        "offer-lease",
+        "policy",
+    ),
 )
 _REASON = Label(name="reason", source="reason of the decision", values=tuple(ReasonCode))
 

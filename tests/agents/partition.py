@@ -14,16 +14,18 @@ from streams.agents.rejects import Rejects
 from streams.dunning.commands import AccountCommand, DecisionRecord, NotificationCommand
 from streams.dunning.events import Event, Tick
 from streams.dunning.measures import Counts
+from streams.dunning.offer_leases import LeaseMessage, OfferBook
 from streams.dunning.outcome_bytes import decode_counts, decode_group
 from streams.dunning.state import CustomerState
 from streams.engine import Batch, EngineSettings, Record, create_app
 from streams.engine.codec import open_envelope
 from streams.engine.stores import Change
 from streams.engine.tables import take_in_hand
+from streams.lab.ticks import EPOCH
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
 from streams.messages.policy_change import PolicyChange
-from streams.messages.topics import DEAD_LETTERS, POLICIES, topic_of
+from streams.messages.topics import DEAD_LETTERS, LEASES, POLICIES, topic_of
 from streams.ops.metrics import Metrics, PartitionFacts
 from streams.policy import LoadedPolicy
 from streams.policy.versions import pack
@@ -58,6 +60,7 @@ class Partition:
         self._offset = 0
         self.outputs: list[Output] = []
         self.dead: list[str] = []
+        self.said: list[LeaseMessage] = []
 
     def moved(self, policy: LoadedPolicy, *earlier: LoadedPolicy) -> "Partition":
         """The partition with another worker, which has restored it."""
@@ -75,6 +78,16 @@ class Partition:
     def tick(self, now: datetime) -> list[Output]:
         """One tick."""
         return self._sit([self.record(Tick(now), now)], ticks=True)
+
+    def hear(self) -> None:
+        """Let what was said of the totals of offers be heard, as it is where there is one partition only."""
+        while said := self.said:
+            self.said = []
+            self.take(*(self.record(each, EPOCH) for each in said))
+
+    def book(self) -> OfferBook:
+        """The shares of offers' totals that are kept."""
+        return cast("OfferBook", self._table("offers", "book"))
 
     def record(self, message: Struct, at: datetime) -> Record:
         """A message as the partition's log holds it."""
@@ -129,7 +142,10 @@ class Partition:
         found = [
             self._decoder.read(each.topic, each.value)
             for each in batch.outputs
-            if each.topic != DEAD_LETTERS.name
+            if each.topic not in {DEAD_LETTERS.name, LEASES.name}
+        ]
+        self.said += [
+            self._decoder.read(each.topic, each.value) for each in batch.outputs if each.topic == LEASES.name
         ]
         self.dead += [
             dict(each.headers)["dunning.reason"].decode()  # type: ignore[union-attr]

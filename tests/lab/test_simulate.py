@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streams.dunning.commands import AccountCommand, NotificationCommand, Outcome, Reason, ReasonCode
 from streams.dunning.decide import Decision
 from streams.dunning.events import Input, PaymentFailed, Tick
+from streams.dunning.offer_stock import NO_STOCK, Stock
 from streams.dunning.state import CustomerState
 from streams.lab.simulate import HORIZON, Output, simulate
 from streams.lab.ticks import Outage
@@ -34,7 +35,13 @@ class StubPolicy:
         self._next_due = next_due
         self.seen: list[tuple[str, str, datetime]] = []
 
-    def decide(self, state: CustomerState | None, event: Input, clock: datetime) -> Decision:
+    def decide(
+        self,
+        state: CustomerState | None,
+        event: Input,
+        clock: datetime,
+        stock: Stock = NO_STOCK,  # noqa: ARG002 - nothing is offered here
+    ) -> Decision:
         customer_id = state.customer_id if isinstance(event, Tick) and state else cast(Any, event).customer_id
         self.seen.append((customer_id, "tick" if isinstance(event, Tick) else event.event_id, clock))
         after = CustomerState(customer_id, clock, next_due=self._next_due(state, event, clock))

@@ -32,7 +32,7 @@ def test_every_struct_has_a_topic_and_every_topic_its_struct() -> None:
     assert TICKS.struct is Tick
     assert POLICIES.struct is PolicyChange
     assert DEAD_LETTERS.struct is None
-    assert len(TOPICS) == len({topic.name for topic in TOPICS}) == 17
+    assert len(TOPICS) == len({topic.name for topic in TOPICS}) == 18
 
 
 def test_kinds_are_the_tags_of_the_structs_and_the_middle_words_of_the_names() -> None:
