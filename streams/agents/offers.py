@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from streams.agents.tables import OFFERS
 from streams.dunning.offer_leases import EMPTY_BOOK, LeaseMessage, Leasing, OfferBook
 from streams.dunning.offer_stock import offer_of, totals_of
 from streams.engine import App, Batch, Codec, Table
@@ -29,7 +30,7 @@ class OfferBooks:
 
     def __init__(self, app: App, topic: str, encoder: Encoder) -> None:
         self._books: Table[OfferBook] = app.Table(
-            "offers", codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(OfferBook).decode)
+            OFFERS, codec=Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(OfferBook).decode)
         )
         self._topic = topic
         self._encoder = encoder
@@ -56,7 +57,7 @@ class OfferBooks:
         """Keep what has changed, and send what is to be said to other partitions."""
         leasing.provide()
         book = leasing.book
-        if leasing.outgoing or book != self._books.get(_BOOK_KEY, EMPTY_BOOK):
+        if book != self._books.get(_BOOK_KEY, EMPTY_BOOK):
             self._books[_BOOK_KEY] = book
         for message in leasing.outgoing:
             self._send(batch, message)

@@ -10,4 +10,7 @@ POLICIES = "policies"
 OUTCOMES = "outcomes"
 """What has been counted, by group; summed over partitions it is what `dunning report` reads."""
 
-TABLES = (CUSTOMERS, PARTITIONS, POLICIES, OUTCOMES)
+OFFERS = "offers"
+"""One value for each partition: its shares of the totals of offers."""
+
+TABLES = (CUSTOMERS, PARTITIONS, POLICIES, OUTCOMES, OFFERS)

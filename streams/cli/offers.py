@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from streams.agents.tables import OFFERS
 from streams.cli.clients import command_settings, connect
 from streams.cli.console import Format, Output, print_rows
 from streams.cli.deployment_state import changelog_records
@@ -44,7 +45,7 @@ def read_books(settings: Settings) -> dict[int, OfferBook]:
         KafkaException: no worker has run yet, or the broker does not answer.
     """
     books: dict[int, OfferBook] = {}
-    for message in changelog_records(settings, "offers"):
+    for message in changelog_records(settings, OFFERS):
         if (value := message.value()) is not None:
             books[message.partition() or 0] = _BOOK.decode(open_envelope(value))
     return books

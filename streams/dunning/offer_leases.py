@@ -146,7 +146,6 @@ class Leasing:
     ) -> None:
         self.clock = clock
         self.outgoing: list[LeaseMessage] = []
-        self._before = book
         self._partition = partition
         self._leases = dict(book.leases)
         self._ledgers = dict(book.ledgers)
@@ -157,9 +156,8 @@ class Leasing:
 
     @property
     def book(self) -> OfferBook:
-        """What is to be kept; the same object if nothing has changed."""
-        after = OfferBook(self._leases, self._ledgers)
-        return self._before if after == self._before else OfferBook(dict(self._leases), dict(self._ledgers))
+        """What is to be kept."""
+        return OfferBook(dict(self._leases), dict(self._ledgers))
 
     def adopt(self, totals: Mapping[str, int], ask_again_after: timedelta) -> None:
         """Go by these totals from here on: of the accounts that this partition keeps, they count at once."""

@@ -114,13 +114,9 @@ def make(turn: Turn, riding: Riding | None) -> None:
         return
     turn.drawn.extend(riding.draws)
     offers = (*turn.state.offers, OfferMade(riding.name, turn.clock, riding.mark))
-    surplus = len(offers) - turn.policy.memory.offers
-    if surplus > 0:
-        uncounted = [each for each in offers if not _is_counted(turn, each)]
-        gone = {
-            id(each) for each in (*uncounted, *(each for each in offers if each not in uncounted))[:surplus]
-        }
-        offers = tuple(each for each in offers if id(each) not in gone)
+    while len(offers) > turn.policy.memory.offers:
+        gone = next((each for each in offers if not _is_counted(turn, each)), offers[0])
+        offers = tuple(each for each in offers if each is not gone)
     turn.state = replace(turn.state, offers=offers)
 
 

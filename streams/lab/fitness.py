@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from streams.lab.ticks import EPOCH
-from streams.messages.topics import INPUTS, TICKS
+from streams.messages.topics import INPUTS, LEASES, TICKS
 
 _RETRY_SECONDS = 0.05
 _NOT_YET = {
@@ -53,7 +53,7 @@ def check_topics(admin: AdminClient, prefix: str, start: datetime, end: datetime
         UnfitTopicsError: it cannot.
         KafkaException: the broker does not answer or refuses.
     """
-    names = [prefix + topic.name for topic in (*INPUTS, TICKS)]
+    names = [prefix + topic.name for topic in (*INPUTS, TICKS, LEASES)]
     found = admin.list_topics(timeout=_REQUEST_SECONDS).topics
     counts = {name: len(found[name].partitions) for name in names if name in found}
     missing = [f"the topic {name} does not exist" for name in names if name not in counts]

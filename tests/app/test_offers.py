@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 from streams.cli.app import app
 from streams.dunning.commands import DecisionRecord, NotificationCommand, Outcome, ReasonCode
 from streams.dunning.events import Channel, CustomerProfile, RenewalUpcoming, Tick
+from streams.lab.publish import publish
+from streams.lab.simulate import simulate
 from streams.messages.history import Arrival
+from streams.policy import load
 
 from .harness import Deployment
 
@@ -23,29 +26,36 @@ NINE = datetime(2026, 1, 13, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TOTAL = 37
 CUSTOMERS = 90
-OFFERING = f"""
+OFFERING = """
 extends: care
 name: offering
-segments: [{{name: standard, offers: [early]}}]
-cards: {{reminders: []}}
+segments: [{name: standard, offers: [early]}]
+cards: {reminders: []}
 renewals:
   reminders:
-    - {{id: renewal_30, days_before: 30, channels: [email], template: renewal_upcoming}}
-    - {{id: renewal_7, days_before: 7, channels: [email], template: renewal_upcoming}}
+    - {id: renewal_30, days_before: 30, channels: [email], template: renewal_upcoming}
+    - {id: renewal_7, days_before: 7, channels: [email], template: renewal_upcoming}
 offers:
   early:
     kind: early_renewal
     days_before_at_least: 7
     holds_for: 7
     channels: [email]
-    terms: {{percent_off: 10}}
-    budget: {{offers: {TOTAL}, money: {{USD: {TOTAL * 200 + 100}}}}}
+    terms: {percent_off: 10}
+    budget: {offers: TOTAL, money: {USD: MONEY}}
 content:
   en:
     renewal_upcoming:
       email:
-        body: "{{{{ renews_on | date }}}}{{% if offer_kind %}} {{{{ offer_percent }}}}% off{{% endif %}}"
+        body: "{{ renews_on | date }}{% if offer_kind %} {{ offer_percent }}% off{% endif %}"
 """
+
+
+def _policy(directory: Path, total: int) -> Path:
+    """So many offers, and money for half a one more."""
+    path = directory / f"offering-{total}.yaml"
+    path.write_text(OFFERING.replace("TOTAL", str(total)).replace("MONEY", str(total * 200 + 100)))
+    return path
 
 
 def _events(number: int) -> tuple[CustomerProfile, RenewalUpcoming]:
@@ -78,9 +88,7 @@ def _events(number: int) -> tuple[CustomerProfile, RenewalUpcoming]:
 
 
 def test_two_workers_spend_exactly_the_total(deployment: Deployment, tmp_path: Path) -> None:
-    path = tmp_path / "offering.yaml"
-    path.write_text(OFFERING)
-    settings = {"policy": path, "max_records": 20}
+    settings = {"policy": _policy(tmp_path, TOTAL), "max_records": 20}
     workers = {name: deployment.start(name, **settings) for name in ("0", "1")}
     for number in range(CUSTOMERS):
         for event in _events(number):
@@ -143,3 +151,31 @@ def test_two_workers_spend_exactly_the_total(deployment: Deployment, tmp_path: P
     assert used == {"held": 0, "used": TOTAL, "granted": TOTAL}
     assert [worker.stop() for worker in workers.values()] == [0, 0]
     assert not deployment.dead_letters()
+
+
+def test_through_kafka_the_same_customers_get_the_same_offers_as_simulated(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    path = _policy(tmp_path, 2_000)
+    history = [Arrival(START, event) for number in range(30) for event in _events(number)]
+    until, tick_every = NINE + timedelta(days=8), 15 * MINUTE
+    worker = deployment.start(policy=path)
+    publish(
+        history,
+        client={"bootstrap.servers": deployment.servers},
+        group=deployment.application_id,
+        prefix=deployment.prefix,
+        until=until,
+        tick_every=tick_every,
+    )
+    assert worker.stop() == 0
+    found, simulated = (
+        sorted(
+            (each.customer_id, each.decided_at, each.step_id, each.offer, each.body)
+            for each in outputs
+            if isinstance(each, NotificationCommand)
+        )
+        for outputs in (deployment.outputs(), simulate(history, load(path), until, tick_every))
+    )
+    assert found == simulated
+    assert sum(offer is not None for *_, offer, _ in found) == 30

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from streams.dunning.offer_leases import EMPTY_BOOK, LeaseMessage, Leasing, OfferBook
+from streams.dunning.offer_leases import EMPTY_BOOK, LeaseMessage, Leasing
 from streams.dunning.offer_stock import Answer, Draw
 from tests.dunning.customer import utc
 
@@ -226,11 +226,10 @@ def test_an_offer_that_is_no_more_gives_everything_back_and_can_come_again() -> 
     assert draw_all(partitions, 1) == 160
 
 
-def test_a_book_that_does_not_change_is_the_same() -> None:
+def test_without_offers_nothing_is_kept() -> None:
     partition = Partition(0, {})
-    partition.batch()
-    assert partition.book is EMPTY_BOOK
-    assert OfferBook() == EMPTY_BOOK
+    assert partition.batch() == ([], [])
+    assert partition.book == EMPTY_BOOK
 
 
 def test_what_is_not_held_cannot_be_drawn() -> None:
