@@ -61,15 +61,14 @@ def offer_warnings(policy: Policy) -> Iterator[Problem]:
 
 def offer_text_problems(policy: Policy, content: Content) -> Iterator[Problem]:
     """Texts that cannot be written with an offer that is made, or say nothing of it."""
+    # Of an offer that has other problems, the words would be one more.
+    flawed = {problem.path.split(".")[1] for problem in offer_problems(policy) if "." in problem.path}
+    made = {name: each for name, each in policy.offers.items() if each.enabled and name not in flawed}
     asked = (use for use in uses(policy) if use.kind is MessageKind.RENEWAL_UPCOMING)
     for template, use in {each.template: each for each in asked}.items():
         for locale, templates in content.texts.items():
             for channel, text in templates.get(template, {}).items():
-                carried = {
-                    name: each
-                    for name, each in policy.offers.items()
-                    if each.enabled and channel in each.channels
-                }
+                carried = {name: each for name, each in made.items() if channel in each.channels}
                 plain = next(samples(use, channel, locale))
                 path = f"content.{locale}.{template}.{channel.value}"
                 yield from _told(path, content, plain, carried, text)

@@ -1,12 +1,20 @@
 """A policy's offers are checked, and so are the texts that tell of them."""
 
+from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
+from streams.dunning.events import Channel
+from streams.dunning.offer_settings import OfferKind
+from streams.dunning.offers import variables_of
+from streams.dunning.variables import MessageKind
 from streams.policy import Problem
 from streams.policy.documents import Document
 from streams.policy.loading import LoadedPolicy, from_document
+from streams.policy.samples import samples
+from streams.policy.usage import uses
 
 from .conftest import Problems
 
@@ -41,6 +49,14 @@ def offering(document: dict[str, Any]) -> dict[str, Any]:
         for channel in ("email", "in_app"):
             text = templates["renewal_upcoming"][channel]
             text["body"] += TELLS
+    return document
+
+
+@pytest.fixture
+def enabled(document: dict[str, Any]) -> dict[str, Any]:
+    """Care with all of its offers switched on."""
+    for offer in document["offers"].values():
+        offer["enabled"] = True
     return document
 
 
@@ -199,3 +215,28 @@ def test_an_offer_that_no_segment_names_is_warned_of(offering: dict[str, Any]) -
     del offering["segments"][0]["offers"]
     (warning,) = (each for each in loaded(offering).warnings if each.path == "offers.loyalty")
     assert "made to nobody" in warning.message
+
+
+def test_care_has_an_offer_of_each_kind_and_makes_none(care: LoadedPolicy) -> None:
+    offers = care.policy.offers
+    assert {name: offer.kind.value for name, offer in offers.items()} == {kind: kind for kind in OfferKind}
+    assert not any(offer.enabled for offer in offers.values())
+
+
+def test_care_tells_of_each_offer_in_every_language(enabled: dict[str, Any]) -> None:
+    policy = loaded(enabled)
+    assert policy.warnings == ()
+    (use,) = {
+        use.template: use for use in uses(policy.policy) if use.kind is MessageKind.RENEWAL_UPCOMING
+    }.values()
+    told = set()
+    for locale in policy.content.texts:
+        plain = next(samples(use, Channel.EMAIL, locale))
+        for name, offer in policy.policy.offers.items():
+            words = variables_of(offer, 123_456, 12_346, date(2026, 9, 10))
+            message = msgspec.structs.replace(plain, offer=name, variables=plain.variables | words)
+            body = policy.content.render(message).body
+            assert str(offer.terms.percent_off or offer.terms.price_part) in body
+            assert offer.plan_name is None or offer.plan_name in body
+            told.add(body)
+    assert len(told) == len(policy.content.texts) * len(policy.policy.offers)

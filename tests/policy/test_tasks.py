@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streams.dunning.audience import Tone
 from streams.dunning.events import Channel
 from streams.dunning.experiments import arm_for
+from streams.dunning.offer_stock import Stock, totals_of
 from streams.policy import load
 from streams.policy.content_preview import previews
 from tests.dunning.customer import Customer, utc
@@ -92,6 +93,29 @@ def test_own_words_stand_beside_those_of_care() -> None:
     for command in shown.values():
         assert "https://billing.example.com/card?customer=sample" in command.body
         assert 'href="https://billing.example.com/card?customer=sample"' in (command.html_body or "")
+
+
+def test_a_loyalty_discount_keeps_to_its_budget() -> None:
+    loaded = load(POLICIES / "loyalty-discount.yaml")
+    assert loaded.warnings == ()
+    held, offers = totals_of(loaded.policy), []
+    customer = Customer(loaded.policy, content=loaded.content)
+    for amount in (20_000, 20_000, 4_960_010, 20_000):  # ten percent of the third is more than is left
+        customer = Customer(loaded.policy, content=loaded.content)
+        customer.profile(NOW, marketing_consent=True)
+        customer.renewing(NOW, NOW + 40 * DAY, amount=amount, interval="year")
+        # All of the total is at hand here: what is not is spent.
+        customer.stock = Stock(held, dict.fromkeys(held, 1))
+        customer.until(NOW + 40 * DAY)
+        assert customer.step_ids == ["renewal_30", "renewal_7", "renewal_1"]
+        offers.append([each.offer for each in customer.sent])
+        held = dict(customer.stock.held)
+    made, plain = ["loyalty", None, None], [None] * 3
+    assert offers == [made, made, plain, made]
+    assert held == {"loyalty": 497, "loyalty/USD": 494_000, "loyalty/EUR": 500_000}
+    message = customer.sent[0]
+    assert message.purpose == "marketing"
+    assert "10% off this renewal ($180.00 instead of $200.00), until March 26, 2026" in message.body
 
 
 def test_every_page_has_its_file() -> None:
