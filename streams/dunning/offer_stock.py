@@ -4,7 +4,7 @@ An offer's total is counted in accounts: one of offers, and one for each currenc
 decision draws from them it says in the `Decision`; whoever keeps the accounts takes it off.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct, field
@@ -45,6 +45,17 @@ class Stock(Struct, frozen=True):
                 return Answer.SPENT
             found = Answer.NOT_AT_HAND
         return found
+
+    def awaiting(self, draws: Sequence[Draw]) -> tuple[Draw, ...]:
+        """Of draws that cannot be made now, what is waited for: the first that is lacking, and all before it.
+
+        What comes after that is not laid claim to yet: if everybody took accounts in another order, two
+        partitions could each hold what the other waits for.
+        """
+        for number, draw in enumerate(draws, 1):
+            if self.held.get(draw.account, 0) < draw.amount:
+                return tuple(draws[:number])
+        return ()
 
 
 NO_STOCK = Stock()

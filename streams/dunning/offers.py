@@ -96,11 +96,12 @@ def _allowed(
         return riding
     if _times_made(turn, riding.name, riding.offer) >= riding.offer.cap.offers:
         return ReasonCode.OFFER_CAP_REACHED
-    answer = turn.stock.answer(_with_drawn(turn, riding.draws))
+    draws = _with_drawn(turn, riding.draws)
+    answer = turn.stock.answer(draws)
     if answer is Answer.ENOUGH:
         return riding
     if answer is Answer.NOT_AT_HAND and candidate.may_wait and _has_time(turn, plan, candidate):
-        turn.awaited.extend(riding.draws)
+        turn.awaited.extend(turn.stock.awaiting(draws))
         return WAITING
     return ReasonCode.OFFER_BUDGET_SPENT
 

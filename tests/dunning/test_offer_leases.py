@@ -302,3 +302,40 @@ def test_demand_everywhere_uses_exactly_the_total(number: int, total: int, data:
                 partitions.settle()
     partitions.settle()
     assert partitions.used == total
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 12), st.data())
+def test_what_needs_two_accounts_uses_both_to_the_end(total: int, data: st.DataObject) -> None:
+    totals = {ACCOUNT: total, f"{ACCOUNT}/USD": total * 200 + 100}
+    draws = (Draw(ACCOUNT, 1), Draw(f"{ACCOUNT}/USD", 200))
+    books, logs = [EMPTY_BOOK] * 3, [deque[LeaseMessage]() for _ in range(3)]
+    clock, waiting, drawn = START, [total, total, total], 0
+
+    def work(number: int, demand: int) -> tuple[int, int]:
+        """One batch: how many reminders got an offer, how many wait."""
+        leasing = Leasing(books[number], number, totals, clock=clock, ask_again_after=AGAIN)
+        while logs[number]:
+            leasing.take(logs[number].popleft())
+        answers = []
+        for _ in range(demand):
+            answers.append(leasing.stock.answer(draws))
+            got = answers[-1] is Answer.ENOUGH
+            wait = answers[-1] is Answer.NOT_AT_HAND
+            leasing.settle(draws if got else (), leasing.stock.awaiting(draws) if wait else ())
+        leasing.provide()
+        books[number] = leasing.book
+        for message in leasing.outgoing:
+            logs[0 if message.to_keeper else message.partition].append(message)
+        return answers.count(Answer.ENOUGH), answers.count(Answer.NOT_AT_HAND)
+
+    # Within the quarter of an hour for which a reminder waits.
+    for _ in range(15):
+        for number in data.draw(st.permutations(range(3))):
+            got, waiting[number] = work(number, waiting[number])
+            drawn += got
+        while any(logs):
+            work(data.draw(st.sampled_from([each for each in range(3) if logs[each]])), 0)
+        clock += AGAIN
+    assert drawn == total
+    assert waiting == [0, 0, 0]
