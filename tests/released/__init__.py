@@ -1,0 +1,1 @@
+"""What each release has kept of customers and partitions is read by this one."""
