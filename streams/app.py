@@ -186,6 +186,7 @@ def _pages(settings: Settings) -> Mapping[str, Page]:
         {"bootstrap.servers": settings.bootstrap_servers, **settings.kafka_properties},
         settings.topic,
         settings.engine(TICKS.name).changelog,
+        settings.registry(),
     )
 
     def explain(customer_id: str, at: datetime | None) -> Explanation:

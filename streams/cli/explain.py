@@ -84,7 +84,12 @@ def explain(
     """
     settings = command_settings()
     connect(settings)
-    places = Places(client_properties(settings), settings.topic, settings.engine("ticks").changelog)
+    places = Places(
+        client_properties(settings),
+        settings.topic,
+        settings.engine("ticks").changelog,
+        settings.registry(),
+    )
     explanation = explain_customer(
         places, customer, partial(load, settings.policy), at=at, back=back, ahead=ahead
     )

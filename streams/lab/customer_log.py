@@ -22,6 +22,7 @@ from streams.lab.partition_reader import PartitionReader
 from streams.lab.partitioner import partition_of
 from streams.messages.codec import Decoder
 from streams.messages.errors import BadRecord
+from streams.messages.registry import Registry
 from streams.messages.topics import INPUTS, OUTPUTS
 from streams.ops.metrics import PartitionFacts
 from streams.policy import LoadedPolicy, PolicyError
@@ -37,11 +38,13 @@ class Places(Struct, frozen=True):
         client: properties of every Kafka client: servers, TLS, SASL.
         topic: from a topic of the contract to its name on the cluster.
         changelog: from a table to the name of its changelog.
+        schemas: the schema registry, if there is one; without it the release's own schemas serve.
     """
 
     client: Mapping[str, Any]
     topic: Callable[[str], str]
     changelog: Callable[[str], str]
+    schemas: Registry | None = None
 
 
 class CustomerLog(Struct, frozen=True):
@@ -101,7 +104,7 @@ def read_customer(
         moment = now if at is None else min(at, now)
         state, is_state_known = kept.state_at(moment)
         records = reader.read(list(topics), number, moment - back)
-        told, unreadable = _told([each for each in records if each.key() == key], topics)
+        told, unreadable = _told([each for each in records if each.key() == key], topics, places.schemas)
     notes: list[str] = []
     if not is_state_known:
         notes.append("the state of that time is not kept any more: only what was decided is shown")
@@ -188,18 +191,20 @@ class _Kept:
         return unpack(version, self._packed.get(version.encode(), b""))
 
 
-def _told(records: list[Message], topics: Mapping[str, str]) -> tuple[tuple[Told, ...], int]:
+def _told(
+    records: list[Message], topics: Mapping[str, str], schemas: Registry | None
+) -> tuple[tuple[Told, ...], int]:
     """What the records say, in order of time, and how many say nothing that can be read."""
     told: list[Told] = []
     unreadable = 0
     for record in sorted(records, key=lambda each: each.timestamp()[1]):
         try:
-            told.append(_decoder().read(topics[record.topic() or ""], record.value()))
+            told.append(_decoder(schemas).read(topics[record.topic() or ""], record.value()))
         except BadRecord:
             unreadable += 1
     return tuple(told), unreadable
 
 
 @cache
-def _decoder() -> Decoder:
-    return Decoder()
+def _decoder(schemas: Registry | None) -> Decoder:
+    return Decoder(source=schemas)

@@ -231,9 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - as above
         """Scrapes come every few seconds; they are worth a line only when looked for."""
-        logger.debug(format, *args)
+        # Without the query, which may name a customer; a request that is none has no path at all.
+        logger.debug("%s %s: %s", self.command, urlsplit(getattr(self, "path", "")).path, code)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - the base class's
+        """What else the base class tells quotes the request."""
+        logger.debug("a request was not understood or its connection was lost")
 
 
 def _fields(encoded: str) -> dict[str, str]:

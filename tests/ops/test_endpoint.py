@@ -1,4 +1,5 @@
 import json
+import logging
 import socket
 import threading
 import urllib.error
@@ -148,3 +149,16 @@ def test_it_listens_on_ipv6_too(metrics: Metrics) -> None:
     with endpoint:
         assert endpoint.url.startswith("http://[::1]:")
         assert get(endpoint.url + "/live")[0] == 200
+
+
+def test_a_request_is_logged_without_what_it_asks_for(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        get(endpoint.url + "/metrics?customer=quillfeather")
+        host, _, port = endpoint.url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(b"quillfeather is no request\r\n\r\n")
+            connection.recv(1_000)
+    assert "GET /metrics: 200" in caplog.text
+    assert "quillfeather" not in caplog.text
