@@ -139,7 +139,7 @@ def due_reminder(turn: Turn, plan: Plan) -> Candidate | None:
         turn.put_plan(replace(plan, done=(*plan.done, last.id)))
         turn.say(Outcome.SUPPRESSED, ReasonCode.CARD_NOT_IN_USE, plan_id=plan.plan_id, step_id=last.id)
         return None
-    experiment = silenced_by(plan, policy)
+    experiment = silenced_by(plan, plan.kind.value, policy)
     if experiment is not None:
         turn.put_plan(replace(plan, done=(*plan.done, last.id)))
         turn.say(

@@ -35,9 +35,10 @@ class Arm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool, Meta(description="The arm that the others are compared with: it changes nothing but `silence`.")
     ] = False
     silence: Annotated[
-        Literal["renewal", "card"] | None,
+        Literal["renewal", "card", "offer"] | None,
         Meta(
-            description="No reminder at all of this kind; refused where a rule in `compliance` asks for one."
+            description="No reminder of this kind, which is refused where a rule in `compliance` asks for "
+            "one; or no offer on the reminders of a renewal."
         ),
     ] = None
     campaign: Annotated[
@@ -52,6 +53,9 @@ class Arm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dict[StepId, tuple[Channel, ...]],
         Meta(description="The reminder's id to its channels; for a case, name a campaign."),
     ] = field(default_factory=dict)
+    offer: Annotated[
+        str | None, Meta(description="The one offer on a renewal's reminders, in place of the segment's.")
+    ] = None
     contact_hour: Annotated[
         LocalTime | None, Meta(description="Local time of all that is not due at once.")
     ] = None
@@ -59,7 +63,7 @@ class Arm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def changes(self) -> tuple[str, ...]:
         """The settings that it names."""
-        names = ("silence", "campaign", "tone", "templates", "channels", "contact_hour")
+        names = ("silence", "campaign", "tone", "templates", "channels", "offer", "contact_hour")
         return tuple(name for name in names if getattr(self, name))
 
 

@@ -21,6 +21,8 @@ from streams.dunning.offer_stock import Answer, Draw, count_account, money_accou
 from streams.dunning.plans import last_day
 from streams.dunning.segments import takes
 from streams.dunning.state import Plan, PlanKind
+from streams.dunning.treatment import offers as offers_in_arm
+from streams.dunning.treatment import silenced_by
 from streams.dunning.turn import Turn
 
 _DAY = timedelta(days=1)
@@ -56,9 +58,20 @@ def offer_for(turn: Turn, plan: Plan, candidate: Candidate, channel: Channel) ->
     """
     if plan.kind is not PlanKind.RENEWAL or not turn.policy.offers:
         return None
+    experiment = silenced_by(plan, "offer", turn.policy)
+    if experiment is not None:
+        turn.say(
+            Outcome.WITHHELD,
+            ReasonCode.HOLDOUT,
+            plan_id=plan.plan_id,
+            step_id=candidate.step_id,
+            channel=channel,
+            experiment=experiment,
+        )
+        return None
     mark = fingerprint(f"{plan.plan_id} {candidate.step_id}")
     made = next((each for each in turn.state.offers if each.mark == mark), None)
-    for name in _names(turn) if made is None else (made.offer,):
+    for name in _names(turn, plan) if made is None else (made.offer,):
         offer = turn.policy.offers.get(name)
         if offer is None or not offer.enabled:
             continue
@@ -154,7 +167,10 @@ def variables_of(offer: Offer, amount_minor: int, discount_minor: int, until: da
     return found
 
 
-def _names(turn: Turn) -> tuple[str, ...]:
+def _names(turn: Turn, plan: Plan) -> tuple[str, ...]:
+    chosen = offers_in_arm(plan, turn.policy)
+    if chosen is not None:
+        return chosen
     segment = turn.state.segment
     return next((each.offers for each in turn.policy.segments if each.name == segment), ())
 

@@ -37,11 +37,16 @@ def reminder_channels(plan: Plan, reminder: Reminder, policy: Policy) -> tuple[C
     return next((arm.channels[reminder.id] for arm in arms if reminder.id in arm.channels), reminder.channels)
 
 
-def silenced_by(plan: Plan, policy: Policy) -> str | None:
-    """The experiment that keeps all reminders of the plan back; None if none does."""
+def offers(plan: Plan, policy: Policy) -> tuple[str, ...] | None:
+    """The offers that an arm puts in the place of the segment's; None where none does."""
+    return next(((arm.offer,) for arm in _arms(plan, policy) if arm.offer is not None), None)
+
+
+def silenced_by(plan: Plan, what: str, policy: Policy) -> str | None:
+    """The experiment that keeps back the plan's reminders (`card`, `renewal`) or its offers (`offer`)."""
     for name in all_arms(plan):
         arm = _known(plan, policy).get(name)
-        if arm is not None and arm.silence == plan.kind.value:
+        if arm is not None and arm.silence == what:
             return name.partition(":")[0]
     return None
 

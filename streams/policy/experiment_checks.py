@@ -13,11 +13,12 @@ from streams.policy.errors import Problem
 from streams.policy.usage import uses
 
 _NOT_FOR = {
-    "case": ("channels",),
+    "case": ("channels", "offer"),
     "renewal": ("campaign",),
-    "card": ("campaign",),
+    "card": ("campaign", "offer"),
 }
 """What an arm cannot change of a subject."""
+_MAY_SILENCE: dict[str, tuple[str, ...]] = {"case": (), "renewal": ("renewal", "offer"), "card": ("card",)}
 _SILENT = "silence only what no rule asks for"
 
 
@@ -65,7 +66,7 @@ def as_in_arm(policy: Policy, experiment: Experiment, arm: Arm) -> Policy:
             ),
         )
     reminders = {
-        name: tuple(_reminder(each, arm) for each in room.reminders if arm.silence is None)
+        name: tuple(_reminder(each, arm) for each in room.reminders if arm.silence != name)
         for name, room in (("renewal", policy.renewals), ("card", policy.cards))
         if name == experiment.subject
     }
@@ -117,20 +118,36 @@ def _arm(here: str, arm: Arm, experiment: Experiment, policy: Policy) -> Iterato
     for name in _NOT_FOR[experiment.subject]:
         if name in arm.changes:
             yield Problem(f"{here}.{name}", f"cannot be changed for a {experiment.subject}")
-    if arm.holdout:
-        for name in arm.changes:
-            if name != "silence":
-                yield Problem(f"{here}.{name}", "is a change, and a holdout has none")
-    if arm.silence is not None and arm.silence != experiment.subject:
-        yield Problem(f"{here}.silence", f"is `{arm.silence}`, and `subject` is `{experiment.subject}`")
-    if arm.silence is not None and not arm.holdout:
-        yield Problem(f"{here}.silence", "is for a holdout", "set `holdout: true`")
+    yield from _holdout(here, arm, experiment)
     if arm.campaign is not None and arm.campaign not in policy.campaigns:
         yield _unknown(f"{here}.campaign", "campaign", arm.campaign, list(policy.campaigns))
+    if experiment.subject == "renewal":
+        yield from _offer(f"{here}.offer", arm, policy)
     yield from _templates(here, arm, experiment, policy)
     yield from _reminder_channels(here, arm, experiment, policy)
     if arm.contact_hour is not None:
         yield from _hour(f"{here}.contact_hour", arm.contact_hour, policy)
+
+
+def _holdout(here: str, arm: Arm, experiment: Experiment) -> Iterator[Problem]:
+    if arm.holdout:
+        for name in arm.changes:
+            if name != "silence":
+                yield Problem(f"{here}.{name}", "is a change, and a holdout has none")
+    if arm.silence is not None and arm.silence not in _MAY_SILENCE[experiment.subject]:
+        yield Problem(f"{here}.silence", f"is `{arm.silence}`, and `subject` is `{experiment.subject}`")
+    if arm.silence is not None and not arm.holdout:
+        yield Problem(f"{here}.silence", "is for a holdout", "set `holdout: true`")
+
+
+def _offer(path: str, arm: Arm, policy: Policy) -> Iterator[Problem]:
+    if arm.offer is None:
+        return
+    offer = policy.offers.get(arm.offer)
+    if offer is None:
+        yield _unknown(path, "offer", arm.offer, list(policy.offers))
+    elif not offer.enabled:
+        yield Problem(path, f"`{arm.offer}` is made to nobody", "set `enabled: true` of the offer")
 
 
 def _templates(here: str, arm: Arm, experiment: Experiment, policy: Policy) -> Iterator[Problem]:

@@ -47,6 +47,7 @@ def offer_problems(policy: Policy) -> Iterator[Problem]:
 def offer_warnings(policy: Policy) -> Iterator[Problem]:
     """What is allowed, and probably not meant."""
     named = {name for segment in policy.segments for name in segment.offers}
+    named |= {arm.offer for arm in policy.arms.values() if arm.offer is not None}
     for name, offer in policy.offers.items():
         here = f"offers.{name}"
         if not offer.enabled:

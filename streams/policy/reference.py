@@ -105,9 +105,9 @@ _EXPERIMENTS = """\
 An experiment deals customers to arms by a hash of its salt, the arm and the customer. A case, or the
 reminders of a renewal or a card, join when they open and keep their arm. So does the customer for all later
 ones, which do not count. An arm may change `campaign` (of cases), `tone`, `templates`, `channels` (of
-reminders) and `contact_hour`, and has to pass all checks of a policy by itself. Windows, the budget of
-contacts and the gate of a suspension are alike in all arms. None keeps a debt from whom it concerns, or a
-reminder that a rule in `compliance` asks for.
+reminders), `offer` (of renewals) and `contact_hour`, and has to pass all checks of a policy by itself.
+Windows, the budget of contacts and the gate of a suspension are alike in all arms. None keeps a debt from
+whom it concerns, or a reminder that a rule in `compliance` asks for.
 [Test a change before you make it](tasks/test-a-change-before-you-make-it.md) goes through one.
 
 """

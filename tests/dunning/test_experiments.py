@@ -15,8 +15,10 @@ from streams.dunning.decide import migrate
 from streams.dunning.events import Channel, CustomerProfile
 from streams.dunning.experiment_settings import Arm, Experiment
 from streams.dunning.experiments import arm_for
+from streams.dunning.offer_settings import OfferKind, Terms
 from streams.dunning.policy import Policy
 from tests.dunning.customer import OLD_CARD, Customer, care, local, played, utc
+from tests.dunning.test_offers import LOYALTY, offering, renewing
 from tests.dunning.test_segments import tagged, two_campaigns
 from tests.strategies import CUSTOMER, DAY, Happening, histories
 from tests.strategies import History as Told
@@ -289,6 +291,30 @@ def test_a_holdout_is_told_of_its_debt_all_the_same() -> None:
         each.until(NOW + 100 * DAY)
     assert customer.steps == other.steps
     assert customer.deeds == other.deeds
+
+
+# Offers.
+
+
+UPGRADE = replace(LOYALTY, kind=OfferKind.UPGRADE, terms=Terms(price_part=60), plan_name="Team")
+
+
+@pytest.mark.parametrize(
+    ("arm", "offers"),
+    [
+        (Arm(name="second", offer="offer_2"), ["offer_2", None, None]),
+        (Arm(name="none", holdout=True, silence="offer"), [None, None, None]),
+        (Arm(name="short", tone=Tone.SHORT), ["offer_1", None, None]),
+    ],
+)
+def test_an_arm_may_choose_the_one_offer_or_none(arm: Arm, offers: list[str | None]) -> None:
+    policy = offering(replace(LOYALTY, days_before_at_least=20), replace(UPGRADE, days_before_at_least=20))
+    customer = renewing(compare(Arm(name="first", offer="offer_1"), arm, subject="renewal", policy=policy))
+    customer.until(NOW + 50 * DAY)
+    assert [each.offer for each in customer.sent] == offers
+    held_back = customer.said(Outcome.WITHHELD, ReasonCode.HOLDOUT)
+    assert [each.step_id for each in held_back] == (customer.step_ids if arm.holdout else [])
+    assert {each.experiment for each in held_back} <= {"trial"}
 
 
 # A case goes by the version that it opened with.

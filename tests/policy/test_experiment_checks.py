@@ -50,7 +50,7 @@ def test_sound_experiments_are_sound(document: dict[str, Any], problems_of: Prob
     ("change", "value", "path", "words"),
     [
         ("experiments[0].subject", "invoice", "experiments[0].subject", "known: "),
-        ("experiments[0].name", "Words", "experiments[0].name", "at most 40 characters"),
+        ("experiments[0].name", "Words", "experiments[0].name", "40 characters"),
         ("experiments[0].starts_on", "soon", "experiments[0].starts_on", "is not a date"),
         ("experiments[0].minimum_effect", 5, "experiments[0].minimum_effect", "at most 0.5"),
         (f"{ARMS}[1].hour", "18:00", f"{ARMS}[1].hour", "is not a setting"),
@@ -82,6 +82,10 @@ def test_sound_experiments_are_sound(document: dict[str, Any], problems_of: Prob
             "did you mean",
         ),
         (f"{REMINDERS}[1].channels", {"renewal_7": []}, f"{REMINDERS}[1].channels.renewal_7", "is empty"),
+        (f"{REMINDERS}[1].offer", "loyal", f"{REMINDERS}[1].offer", "did you mean `loyalty`"),
+        (f"{REMINDERS}[1].offer", "loyalty", f"{REMINDERS}[1].offer", "is made to nobody"),
+        (f"{ARMS}[1].offer", "loyalty", f"{ARMS}[1].offer", "cannot be changed"),
+        ("experiments[2].arms[0].silence", "offer", "experiments[2].arms[0].silence", "`subject` is `card`"),
         ("memory.experiments", 2, "experiments", "`memory.experiments` is 2"),
     ],
 )

@@ -11,6 +11,7 @@ from streams.dunning.audience import Tone
 from streams.dunning.events import Channel
 from streams.dunning.experiments import arm_for
 from streams.dunning.offer_stock import Stock, totals_of
+from streams.dunning.policy import Policy
 from streams.policy import load
 from streams.policy.content_preview import previews
 from tests.dunning.customer import Customer, utc
@@ -57,10 +58,8 @@ def test_new_customers_are_asked_more_gently(days: int, tone: str, first: str) -
 def test_tone_and_hour_are_compared(name: str, tone: str, hour: str) -> None:
     loaded = load(POLICIES / "test-tone-and-hour.yaml")
     assert loaded.warnings == ()
-    (experiment,) = loaded.policy.experiments
-    salted = (replace(experiment, salt=str(number)) for number in range(100))
-    dealt = next(each for each in salted if (arm := arm_for(each, CUSTOMER)) and arm.name == name)
-    customer = Customer(replace(loaded.policy, experiments=(dealt,)), content=loaded.content)
+    policy = in_arm(loaded.policy, name)
+    customer = Customer(policy, content=loaded.content)
     customer.tell(replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=200)))
     customer.failed(NOW)
     customer.until(NOW + 10 * DAY)
@@ -69,7 +68,7 @@ def test_tone_and_hour_are_compared(name: str, tone: str, hour: str) -> None:
     zone = ZoneInfo("America/New_York")
     assert {f"{each.decided_at.astimezone(zone):%H:%M}" for each in customer.sent[1:]} == {hour}
     # Who is new is of a segment that takes no part.
-    newcomer = Customer(replace(loaded.policy, experiments=(dealt,)))
+    newcomer = Customer(policy)
     newcomer.tell(replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=5)))
     newcomer.failed(NOW)
     assert newcomer.sent[0].experiment_arms == {}
@@ -116,6 +115,35 @@ def test_a_loyalty_discount_keeps_to_its_budget() -> None:
     message = customer.sent[0]
     assert message.purpose == "marketing"
     assert "10% off this renewal ($180.00 instead of $200.00), until March 26, 2026" in message.body
+
+
+@pytest.mark.parametrize(
+    ("name", "offer", "words"),
+    [
+        ("neither", None, "for $100.00 per year"),
+        ("discount", "early_renewal", "$95.00"),
+        ("upgrade", "upgrade", "80%"),
+    ],
+)
+def test_a_discount_is_compared_with_an_upgrade(name: str, offer: str | None, words: str) -> None:
+    loaded = load(POLICIES / "test-a-discount-against-an-upgrade.yaml")
+    assert loaded.warnings == ()
+    customer = Customer(in_arm(loaded.policy, name), content=loaded.content)
+    profile = replace(tagged(NOW, ()), customer_since=NOW - timedelta(days=200), marketing_consent=True)
+    customer.tell(profile)
+    customer.renewing(NOW, NOW + 40 * DAY, amount=10_000, interval="year")
+    customer.until(NOW + 41 * DAY)
+    assert customer.step_ids == ["renewal_30", "renewal_7", "renewal_1"]
+    assert [each.offer for each in customer.sent] == [offer, None, None]
+    assert words in customer.sent[0].body
+
+
+def in_arm(policy: Policy, name: str) -> Policy:
+    """The policy with a salt that deals this customer to the arm of its experiment."""
+    (experiment,) = policy.experiments
+    salted = (replace(experiment, salt=str(number)) for number in range(100))
+    dealt = next(each for each in salted if (arm := arm_for(each, CUSTOMER)) and arm.name == name)
+    return replace(policy, experiments=(dealt,))
 
 
 def test_every_page_has_its_file() -> None:
