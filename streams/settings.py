@@ -160,7 +160,7 @@ class Settings(BaseSettings):
                 f"{PREFIX}SCHEMA_REGISTRY_USERNAME and {PREFIX}SCHEMA_REGISTRY_PASSWORD go together: "
                 "set both or none"
             )
-        problems += problems_of_rekey(self.rekey)
+        problems += problems_of_rekey(self.rekey, self.topic_prefix)
         problems += problems_of_url(self.schema_registry_url)
         if self.bad_record_minimum > self.bad_record_window:
             problems.append(f"{PREFIX}BAD_RECORD_MINIMUM is more than {PREFIX}BAD_RECORD_WINDOW")

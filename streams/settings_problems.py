@@ -51,7 +51,7 @@ def _wanted(kind: str, context: Mapping[str, Any]) -> str:
             return _KINDS.get(kind.partition("_")[0], "")
 
 
-def problems_of_rekey(text: str) -> list[str]:
+def problems_of_rekey(text: str, topic_prefix: str) -> list[str]:
     """What is wrong with the topics that are re-keyed."""
     known = {topic.name for topic in INPUTS}
     problems = []
@@ -62,7 +62,7 @@ def problems_of_rekey(text: str) -> list[str]:
                 f"{PREFIX}REKEY holds {each!r}, and must be TOPIC=INPUT, where INPUT is one of "
                 f"{', '.join(sorted(known))}"
             )
-        elif source == target:
+        elif source == topic_prefix + target:
             problems.append(f"{PREFIX}REKEY re-keys {source} into itself")
     return problems
 

@@ -118,8 +118,10 @@ def test_what_is_rekeyed_becomes_an_input() -> None:
     for wrong in ("a", "=billing.payment-failed.v1", "a=dunning.decision.v1"):
         with pytest.raises(SettingsError, match="must be TOPIC=INPUT"):
             load_settings({"DUNNING_REKEY": wrong})
+    same = "billing.payment-failed.v1=billing.payment-failed.v1"
     with pytest.raises(SettingsError, match="into itself"):
-        load_settings({"DUNNING_REKEY": "billing.payment-failed.v1=billing.payment-failed.v1"})
+        load_settings({"DUNNING_REKEY": same})
+    assert load_settings({"DUNNING_REKEY": same, "DUNNING_TOPIC_PREFIX": "v2."}).rekeyed
 
 
 def test_secrets_reach_kafka_and_nothing_else() -> None:
