@@ -13,6 +13,7 @@ from msgspec import Struct
 from streams.messages.topics import (
     DEAD_LETTERS,
     INPUTS,
+    LEASES,
     OUTPUTS,
     POLICIES,
     PROFILES,
@@ -121,6 +122,7 @@ def _worker(application_id: str) -> Iterator[Grant]:
     for topic in (*INPUTS, POLICIES):
         yield _topic(topic, "its inputs", Operation.READ)
     yield _topic(TICKS, "sends the ticks that it reads", Operation.READ, Operation.WRITE)
+    yield _topic(LEASES, "shares offers' totals among partitions", Operation.READ, Operation.WRITE)
     for topic in (*OUTPUTS, DEAD_LETTERS):
         yield _topic(topic, "its outputs", Operation.WRITE)
     yield _changelogs(

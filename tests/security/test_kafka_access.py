@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from streams.cli.app import app
 from streams.cli.exit_codes import ExitCode
 from streams.dunning.commands import AccountCommand, NotificationCommand
-from streams.dunning.events import PaymentFailed, Tick
+from streams.dunning.events import Channel, CustomerProfile, PaymentFailed, RenewalUpcoming, Tick
 from streams.engine import ConfigurationError, EngineSettings
 from streams.engine.cluster import LibrdkafkaCluster
 from streams.messages.access import Operation, Principal, grants
@@ -26,6 +26,20 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 run = CliRunner()
 D0 = datetime(2026, 1, 5, 15, tzinfo=UTC)
+# Partitions write to each other only where an offer has a total.
+OFFERING = """
+extends: care
+name: offering
+segments: [{name: at_risk, offers: [early]}]
+offers:
+  early:
+    kind: early_renewal
+    days_before_at_least: 1
+    holds_for: 7
+    channels: [email]
+    terms: {percent_off: 10}
+    budget: {offers: 10}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +72,42 @@ def _failed(number: int) -> Arrival:
     return Arrival(D0, event)
 
 
+def _renewing() -> Iterator[Arrival]:
+    """Somebody who is made an offer."""
+    profile = CustomerProfile(
+        event_id="p-1",
+        occurred_at=D0,
+        customer_id="renewing",
+        customer_since=D0,
+        timezone="UTC",
+        locale="en",
+        country="US",
+        channels=(Channel.EMAIL,),
+        marketing_consent=True,
+        exempt=False,
+    )
+    renewal = RenewalUpcoming(
+        event_id="r-1",
+        occurred_at=D0,
+        customer_id="renewing",
+        subscription_id="s-1",
+        renews_at=D0 + timedelta(days=20),
+        amount_minor=2_000,
+        currency="USD",
+        interval="month",
+        plan_name="Basic",
+    )
+    yield Arrival(D0, profile)
+    yield Arrival(D0, renewal)
+
+
 @pytest.mark.parametrize("way", ["scram-256", "scram-512", "certificate"])
 def test_a_worker_does_all_that_it_is_granted_and_nothing_else(
-    kafka_with_access: SecuredKafka, secured_deployment: Deployment, way: str
+    kafka_with_access: SecuredKafka, secured_deployment: Deployment, tmp_path: Path, way: str
 ) -> None:
     kafka, deployment = kafka_with_access, secured_deployment
+    policy = tmp_path / "offering.yaml"
+    policy.write_text(OFFERING)
     user = f"{deployment.prefix}worker"
     given = grants(Principal.WORKER, application_id=deployment.application_id, topic_prefix=deployment.prefix)
     kafka.allow(user, given)
@@ -70,9 +115,11 @@ def test_a_worker_does_all_that_it_is_granted_and_nothing_else(
         how = kafka.by_certificate(user)
     else:
         how = kafka.by_scram(user, f"SCRAM-SHA-{way.removeprefix('scram-')}")
-    worker = deployment.start(**how)
+    worker = deployment.start(**how, policy=policy)
     for number in range(20):
         deployment.send(_failed(number))
+    for arrival in _renewing():
+        deployment.send(arrival)
     for topic in INPUTS:
         deployment.send_raw(topic.name, b"anybody", b"not one of ours")
     deployment.wait_until_done()
@@ -81,7 +128,7 @@ def test_a_worker_does_all_that_it_is_granted_and_nothing_else(
     deployment.wait_until_done()
     assert worker.stop() == 0
     # The state is restored by another instance, which makes the time itself.
-    other = deployment.start("1", **how, ticks="worker", store="memory")
+    other = deployment.start("1", **how, policy=policy, ticks="worker", store="memory")
     deployment.send(_failed(20))
     ticks = 75 * deployment.partitions
     wait_for(lambda: len(deployment.messages(TICKS.name)) > ticks, "it has sent ticks")
@@ -89,7 +136,7 @@ def test_a_worker_does_all_that_it_is_granted_and_nothing_else(
     assert other.stop() == 0
     outputs = deployment.outputs()
     sent = {each.customer_id for each in outputs if isinstance(each, NotificationCommand)}
-    assert sent == {f"c-{number}" for number in range(21)}
+    assert sent == {"renewing", *(f"c-{number}" for number in range(21))}
     assert any(isinstance(each, AccountCommand) for each in outputs)
 
     verdicts = list(kafka.verdicts(user))

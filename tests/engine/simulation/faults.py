@@ -24,11 +24,10 @@ def kill(world: "World") -> None:
     if victim is None:
         return
     world.kill(victim)
-    if world.chance.random() < 0.3:
-        for slot in world.slots:
-            if slot.instance == victim.instance:
-                for written in slot.disk.values():
-                    del written[len(written) - world.chance.randrange(3) :]
+    if victim.disk is not None and world.chance.random() < 0.3:
+        # Its own machine's: a frozen namesake lives on elsewhere, and still has what it wrote.
+        for written in victim.disk.values():
+            del written[len(written) - world.chance.randrange(3) :]
 
 
 def doom(world: "World") -> None:

@@ -147,6 +147,7 @@ class SimulatedWorker:
 
     Attributes:
         process: what the scheduler runs, kills and freezes.
+        disk: of its machine; ``None`` where stores are in memory.
         stopping: finish the round and leave.
         doomed: die at one of the next writes to a store.
         error: what ended it, if it ended by itself.
@@ -171,7 +172,7 @@ class SimulatedWorker:
         self.doomed = False
         self.error: BaseException | None = None
         self._random = chance.random
-        self._disk = disk
+        self.disk = disk
         self._calls = calls = Thread(self.process, chance)
         self._commits = commits = Thread(self.process, chance)
         self.consumer = MemoryConsumer(broker, chance, instance, static=static)
@@ -238,9 +239,9 @@ class SimulatedWorker:
         self.process.dead = True
 
     def _open(self, table: str, partition: int) -> PartitionStore:
-        if self._disk is None:
+        if self.disk is None:
             return _MortalStore(self._die)
-        return DurableStore(self._disk.setdefault((table, partition), []), self._die, self._random)
+        return DurableStore(self.disk.setdefault((table, partition), []), self._die, self._random)
 
     def _die(self) -> None:
         if self.process.dead:
