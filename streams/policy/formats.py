@@ -1,13 +1,14 @@
 """Money and dates as the customer's language writes them."""
 
 import re
+from copy import deepcopy
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from babel import Locale
+from babel import Locale, localedata
 from babel.core import UnknownLocaleError
-from babel.dates import format_date, get_month_names
+from babel.dates import format_date
 from babel.numbers import parse_pattern
 
 _ZERO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -67,7 +68,10 @@ def long_date(iso_date: str, locale: Locale) -> str:
 @lru_cache(maxsize=1024)
 def month_name(month: int, locale: Locale) -> str:
     """3 as `March`. Raises ValueError if there is no such month."""
-    names = get_month_names("wide", context="stand-alone", locale=locale)
+    # Of a copy: Babel 2.18 keeps the names that it has resolved in what languages share, so that the first
+    # language asked for would speak for all others.
+    months = localedata.LocaleDataDict({"months": deepcopy(localedata.load(str(locale))["months"])})
+    names = months["months"]["stand-alone"]["wide"]
     if month not in names:
         raise ValueError(f"{month} is not a month")
     return str(names[month])
