@@ -12,7 +12,6 @@ from streams.agents.offers import OfferBooks
 from streams.agents.outcome_table import OutcomeTable
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
-from streams.agents.tables import CUSTOMERS, PARTITIONS
 from streams.agents.traces import traced
 from streams.dunning import Decision, decision_record
 from streams.dunning.commands import InputReference
@@ -28,6 +27,7 @@ from streams.messages.dead_letters import CUSTOMER_HEADER, Stage
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.headers import output_headers
 from streams.messages.policy_change import PolicyChange
+from streams.messages.tables import CUSTOMERS, PARTITIONS
 from streams.messages.topics import LEASES, POLICIES, PROFILES, Topic, topic_named, topic_of
 from streams.ops.facts import NO_CASES, move_cases
 from streams.ops.metrics import Metrics, PartitionFacts
@@ -109,7 +109,10 @@ class Desk:
         self.policies = policies
         self.tracer = tracer
         self._prefix = prefix
-        self.offers = OfferBooks(app, self.topic(LEASES), encoder)
+        self.policy_topic, self.lease_topic, self.profile_topic = map(
+            self.topic, (POLICIES, LEASES, PROFILES)
+        )
+        self.offers = OfferBooks(app, self.lease_topic, encoder)
         self._decoder = decoder
         self._encoder = encoder
         self._rejects = rejects
@@ -286,9 +289,6 @@ class Sitting:
         "_batch",
         "_before",
         "_desk",
-        "_internal",
-        "_profiles",
-        "_profiles",
         "cases",
         "clock",
         "counts",
@@ -300,8 +300,6 @@ class Sitting:
         self._desk = desk
         self._batch = batch
         self._before = facts
-        self._profiles = desk.topic(PROFILES)
-        self._internal = {desk.topic(POLICIES): self._change, desk.topic(LEASES): self._lease}
         self.clock = facts.clock or _EPOCH
         self.cases = facts.cases
         self.counts: Counts = {}
@@ -315,10 +313,13 @@ class Sitting:
 
     def decide(self, record: Record) -> None:
         """Decide what has happened to a customer: its clock is the record's time, or later if a tick was."""
-        if (internal := self._internal.get(record.topic)) is not None:
-            internal(record)
+        if record.topic == self._desk.policy_topic:
+            self._change(record)
             return
-        if record.value is None and record.topic == self._profiles:
+        if record.topic == self._desk.lease_topic:
+            self._lease(record)
+            return
+        if record.value is None and record.topic == self._desk.profile_topic:
             self._erase(record)
             return
         if self._desk.tracer is not None:

@@ -9,11 +9,11 @@ from datetime import datetime
 
 import msgspec
 
-from streams.agents.tables import OFFERS
 from streams.dunning.offer_leases import EMPTY_BOOK, LeaseMessage, Leasing, OfferBook
 from streams.dunning.offer_stock import offer_of, totals_of
 from streams.engine import App, Batch, Codec, Table
 from streams.messages.codec import Encoder
+from streams.messages.tables import OFFERS
 from streams.policy import LoadedPolicy
 
 _BOOK_KEY = "book"

@@ -1,9 +1,9 @@
 """The table of outcomes: what was counted in each partition, by group."""
 
-from streams.agents.tables import OUTCOMES
 from streams.dunning.measures import About, Counts, Group
 from streams.dunning.outcome_bytes import decode_counts, decode_group, encode_counts, encode_group
 from streams.engine import App, Codec, Table
+from streams.messages.tables import OUTCOMES
 from streams.ops.metrics import PartitionFacts
 
 __all__ = ["MOST_GROUPS", "OutcomeTable"]

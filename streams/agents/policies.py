@@ -13,10 +13,10 @@ topic no longer have it.
 import logging
 from collections.abc import Callable, Sequence
 
-from streams.agents.tables import POLICIES
 from streams.engine import App, Codec, ConfigurationError, Table
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.policy_change import PolicyChange
+from streams.messages.tables import POLICIES
 from streams.ops.metrics import Metrics, PartitionFacts
 from streams.policy import LoadedPolicy, PolicyError
 from streams.policy.versions import document_of, pack, unpack

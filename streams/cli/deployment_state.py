@@ -9,7 +9,6 @@ import msgspec
 from confluent_kafka import Message
 from msgspec import Struct
 
-from streams.agents.tables import CUSTOMERS, PARTITIONS, POLICIES
 from streams.cli.clients import client_properties
 from streams.cli.errors import CommandError
 from streams.dunning.state import CustomerState
@@ -17,6 +16,7 @@ from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
 from streams.lab.outputs import OutputReader
 from streams.lab.ticks import EPOCH
+from streams.messages.tables import CUSTOMERS, PARTITIONS, POLICIES
 from streams.ops.metrics import PartitionFacts
 from streams.policy import LoadedPolicy, PolicyError
 from streams.policy.versions import unpack

@@ -8,6 +8,7 @@ from confluent_kafka import Message
 from msgspec import Struct
 
 from streams.cli.clients import client_properties
+from streams.cli.deployment_state import changelog_records
 from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
@@ -15,6 +16,7 @@ from streams.lab.outputs import OutputReader
 from streams.lab.ticks import EPOCH
 from streams.messages.codec import Decoder
 from streams.messages.dead_letters import CUSTOMER_HEADER
+from streams.messages.tables import CUSTOMERS
 from streams.messages.topics import DEAD_LETTERS, POLICIES, TICKS, TOPICS, Cleanup, Topic
 from streams.settings import Settings
 
@@ -53,7 +55,7 @@ def find_states(settings: Settings, customer_id: str) -> dict[int, CustomerState
         KafkaException: no worker has run yet, or the broker does not answer.
     """
     found: dict[int, CustomerState] = {}
-    for message in _records(settings, _changelog(settings), customer_id):
+    for message in _states(settings, customer_id):
         value, partition = message.value(), message.partition() or 0
         if value is None:
             found.pop(partition, None)
@@ -68,25 +70,23 @@ def find_records(settings: Settings, customer_id: str) -> Iterator[HeldRecords]:
     Raises:
         KafkaException: no worker has run yet, or the broker does not answer.
     """
-    changelog = list(_records(settings, _changelog(settings), customer_id))
-    if changelog and changelog[-1].value() is not None:
-        yield _held(_changelog(settings), changelog, _BY_ERASURE)
+    states = list(_states(settings, customer_id))
+    if states and states[-1].value() is not None:
+        yield _held(states[-1].topic() or "", states, _BY_ERASURE)
     for topic in TOPICS:
         if topic is TICKS:
             continue
         name = settings.topic(topic.name)
         if messages := list(_records(settings, name, customer_id, topic)):
-            last = max(map(_time, messages))
-            yield _held(name, messages, _until(topic, last))
+            yield _held(name, messages, _until(topic, max(map(_time, messages))))
 
 
-def _changelog(settings: Settings) -> str:
-    return settings.engine("ticks").changelog("customers")
+def _states(settings: Settings, customer_id: str) -> Iterator[Message]:
+    key = customer_id.encode()
+    return (each for each in changelog_records(settings, CUSTOMERS) if each.key() == key)
 
 
-def _records(
-    settings: Settings, name: str, customer_id: str, topic: Topic | None = None
-) -> Iterator[Message]:
+def _records(settings: Settings, name: str, customer_id: str, topic: Topic) -> Iterator[Message]:
     """Its records of the customer, without their values where they are of no use."""
     key = customer_id.encode()
     decoder = Decoder(source=settings.registry()) if topic is POLICIES else None

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from streams.agents.tables import OFFERS
 from streams.cli.clients import command_settings, connect
 from streams.cli.console import Format, Output, print_rows
 from streams.cli.deployment_state import changelog_records
 from streams.dunning.offer_leases import Lease, Ledger, OfferBook
 from streams.dunning.offer_stock import offer_of
 from streams.engine.codec import open_envelope
+from streams.messages.tables import OFFERS
 from streams.settings import Settings
 
 _BOOK = msgspec.msgpack.Decoder(OfferBook)

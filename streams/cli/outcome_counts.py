@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from streams.agents.tables import OUTCOMES
 from streams.cli.deployment_state import changelog_records
 from streams.cli.errors import CommandError
 from streams.dunning.measures import Counts, Tally, add_up
 from streams.dunning.outcome_bytes import decode_counts, decode_group
 from streams.engine.codec import open_envelope
+from streams.messages.tables import OUTCOMES
 from streams.settings import Settings
 
 

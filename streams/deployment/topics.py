@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from streams.agents.tables import TABLES
+from streams.messages.tables import TABLES
 from streams.messages.topics import DEFAULT_PARTITIONS, TICKS, TOPICS, topic_config
 from streams.settings import Settings
 

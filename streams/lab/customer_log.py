@@ -23,6 +23,7 @@ from streams.lab.partitioner import partition_of
 from streams.messages.codec import Decoder
 from streams.messages.errors import BadRecord
 from streams.messages.registry import Registry
+from streams.messages.tables import CUSTOMERS, PARTITIONS, POLICIES
 from streams.messages.topics import INPUTS, OUTPUTS
 from streams.ops.metrics import PartitionFacts
 from streams.policy import LoadedPolicy, PolicyError
@@ -92,7 +93,7 @@ def read_customer(
         LogTooLongError: it takes longer than it may.
         PolicyError: the policy in force cannot be read by this release.
     """
-    tables = {places.changelog(name): name for name in ("customers", "partitions", "policies")}
+    tables = {places.changelog(name): name for name in (CUSTOMERS, PARTITIONS, POLICIES)}
     topics = {places.topic(each.name): each.name for each in (*INPUTS, *OUTPUTS)}
     key = customer_id.encode()
     with PartitionReader(places.client, within_seconds) as reader:
@@ -137,9 +138,9 @@ class _Kept:
         key: Any = message.key()
         sealed = message.value()
         value = None if sealed is None else open_envelope(sealed)
-        if table == "partitions":
+        if table == PARTITIONS:
             self._facts = self._facts if value is None else _FACTS.decode(value)
-        elif table == "policies":
+        elif table == POLICIES:
             self._packed.pop(key, None)
             if value is not None:
                 self._packed[key] = value

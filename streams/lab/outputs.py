@@ -16,6 +16,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from streams.messages.access import READER_GROUP
+
 _REQUEST_SECONDS = 30.0
 _MOST_AT_ONCE = 1_000
 # A topic that is new, or whose leader has moved, is refused for a moment.
@@ -53,7 +55,7 @@ class OutputReader:
             {
                 **client,
                 # Needed by the client, and never used: nothing is committed and no group is joined.
-                "group.id": "dunning-reader",
+                "group.id": READER_GROUP,
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,

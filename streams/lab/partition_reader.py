@@ -18,6 +18,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from streams.messages.access import READER_GROUP
+
 _REQUEST_SECONDS = 10.0
 _MOST_AT_ONCE = 2_000
 _POLL_SECONDS = 0.05
@@ -50,7 +52,7 @@ class PartitionReader:
             {
                 **client,
                 # Needed by the client, and never used: nothing is committed and no group is joined.
-                "group.id": "dunning-reader",
+                "group.id": READER_GROUP,
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,

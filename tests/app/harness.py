@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,13 @@ class Deployment:
         timestamp = int(tick.now.timestamp() * 1000)
         for partition in range(self.partitions):
             self.send_raw(TICKS.name, None, value, partition=partition, timestamp=timestamp)
+
+    def tick_to(self, start: datetime, end: datetime, every: timedelta) -> None:
+        """Ticks from start to end, both included, and wait until all is decided."""
+        while start <= end:
+            self.tick(Tick(start))
+            start += every
+        self.wait_until_done()
 
     def flush(self) -> None:
         assert self._producer.flush(30) == 0

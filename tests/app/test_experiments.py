@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from streams.cli.app import app
 from streams.dunning.commands import DecisionRecord, NotificationCommand, ReasonCode
-from streams.dunning.events import PaymentFailed, PaymentRecovered, Tick
+from streams.dunning.events import PaymentFailed, PaymentRecovered
 from streams.dunning.experiments import arm_for
 from streams.messages.history import Arrival
 from streams.policy import load
@@ -23,6 +23,7 @@ D0 = datetime(2026, 3, 2, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
 CUSTOMERS = 24
 POLICY = Path(__file__).parents[2] / "examples" / "policies" / "test-tone-and-hour.yaml"
+EVERY = timedelta(hours=3)
 
 
 def _failed(number: int) -> Arrival:
@@ -50,13 +51,6 @@ def _paid(number: int) -> Arrival:
     return Arrival(at, event)
 
 
-def _tick_to(deployment: Deployment, start: datetime, end: datetime) -> None:
-    while start <= end:
-        deployment.tick(Tick(start))
-        start += timedelta(hours=3)
-    deployment.wait_until_done()
-
-
 def test_arms_are_dealt_and_counted_across_a_kill(deployment: Deployment) -> None:
     (experiment,) = load(POLICY).policy.experiments
     dealt = {
@@ -68,13 +62,13 @@ def test_arms_are_dealt_and_counted_across_a_kill(deployment: Deployment) -> Non
     worker = deployment.start(policy=POLICY)
     for number in range(CUSTOMERS):
         deployment.send(_failed(number))
-    _tick_to(deployment, D0 + timedelta(hours=3), D0 + DAY)
+    deployment.tick_to(D0 + timedelta(hours=3), D0 + DAY, every=EVERY)
     worker.kill()
     worker = deployment.start(policy=POLICY)
-    _tick_to(deployment, D0 + 2 * DAY, D0 + 3.5 * DAY)
+    deployment.tick_to(D0 + 2 * DAY, D0 + 3.5 * DAY, every=EVERY)
     for number in range(0, CUSTOMERS, 2):
         deployment.send(_paid(number))
-    _tick_to(deployment, D0 + 4 * DAY, D0 + 8 * DAY)
+    deployment.tick_to(D0 + 4 * DAY, D0 + 8 * DAY, every=EVERY)
 
     outputs = deployment.outputs()
     sent = [each for each in outputs if isinstance(each, NotificationCommand)]

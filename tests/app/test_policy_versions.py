@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from streams.cli.app import app
 from streams.dunning.commands import DecisionRecord, NotificationCommand
-from streams.dunning.events import PaymentFailed, Tick
+from streams.dunning.events import PaymentFailed
 from streams.messages.history import Arrival
 from streams.policy import load
 
@@ -32,6 +32,7 @@ campaigns:
       - {id: suspend, day: 60, action: suspend}
 """
 CUSTOMERS = 12
+EVERY = timedelta(hours=12)
 
 
 def _failed(number: int, at: datetime) -> Arrival:
@@ -44,13 +45,6 @@ def _failed(number: int, at: datetime) -> Arrival:
         currency="USD",
     )
     return Arrival(at, event)
-
-
-def _tick_to(deployment: Deployment, start: datetime, end: datetime) -> None:
-    while start <= end:
-        deployment.tick(Tick(start))
-        start += timedelta(hours=12)
-    deployment.wait_until_done()
 
 
 def _steps(deployment: Deployment) -> dict[str, list[tuple[str, str]]]:
@@ -82,19 +76,19 @@ def test_a_policy_is_published_while_a_worker_runs(deployment: Deployment, tmp_p
     worker = deployment.start()
     for number in range(CUSTOMERS):
         deployment.send(_failed(number, D0))
-    _tick_to(deployment, D0 + timedelta(hours=1), D0 + timedelta(hours=2))
+    deployment.tick_to(D0 + timedelta(hours=1), D0 + timedelta(hours=2), every=EVERY)
 
     dunning("publish", str(path))
     dunning("publish", str(path))
     later = D0 + timedelta(hours=6)
-    _tick_to(deployment, later, later)
+    deployment.tick_to(later, later, every=EVERY)
     worker.kill()
     for number in range(CUSTOMERS, 2 * CUSTOMERS):
         deployment.send(_failed(number, later))
     deployment.flush()
     # Another policy in the settings: the published one goes before it.
     worker = deployment.start(policy="care")
-    _tick_to(deployment, later + timedelta(hours=1), D0 + 4 * DAY)
+    deployment.tick_to(later + timedelta(hours=1), D0 + 4 * DAY, every=EVERY)
 
     sent = _steps(deployment)
     for number in range(CUSTOMERS):
@@ -116,7 +110,7 @@ def test_a_policy_is_published_while_a_worker_runs(deployment: Deployment, tmp_p
     assert dunning("migrate").startswith(f"{CUSTOMERS} open cases move")
     worker.kill()
     worker = deployment.start()
-    _tick_to(deployment, D0 + 4 * DAY + timedelta(hours=12), D0 + 21 * DAY)
+    deployment.tick_to(D0 + 4 * DAY + timedelta(hours=12), D0 + 21 * DAY, every=EVERY)
     assert dunning("migrate").startswith("0 open cases move")
     sent = _steps(deployment)
     for number in range(CUSTOMERS):
@@ -129,7 +123,7 @@ def test_a_policy_is_published_while_a_worker_runs(deployment: Deployment, tmp_p
     assert sorted(each.customer_id for each in moved) == [f"c-{number:03}" for number in range(CUSTOMERS)]
 
     assert dunning("drop", "--unused") == f"dropped {care}\n"
-    _tick_to(deployment, D0 + 22 * DAY, D0 + 22 * DAY)
+    deployment.tick_to(D0 + 22 * DAY, D0 + 22 * DAY, every=EVERY)
     (left,) = json.loads(dunning("versions", "-o", "json"))
     assert (left["version"], left["open_cases"]) == (quick, 2 * CUSTOMERS)
     assert worker.stop() == 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from streams.agents.tables import TABLES
 from streams.messages.access import Principal, grants
+from streams.messages.tables import TABLES
 from streams.messages.topics import DEFAULT_PARTITIONS, TOPICS, Cleanup
 
 from .files import DEPLOY, documents

@@ -3,11 +3,11 @@
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
-from streams.agents.tables import TABLES
 from streams.app import build_app
 from streams.cli.cluster_topics import _wait_for_leaders, create_topics
 from streams.deployment.topics import DeployedTopic, deployed_topics
 from streams.engine.cluster import LibrdkafkaCluster
+from streams.messages.tables import TABLES
 from streams.messages.topics import TICKS, TOPICS
 from streams.settings import Settings, load_settings
 
