@@ -8,7 +8,7 @@ from functools import partial
 from importlib.metadata import version
 
 from streams.agents.customers import consume_events
-from streams.agents.desk import Desk, from_micros
+from streams.agents.desk import Desk
 from streams.agents.policies import Policies
 from streams.agents.registered import RegisteredSchemas, encoder_of
 from streams.agents.rejects import Rejects
@@ -22,6 +22,7 @@ from streams.lab.customer_log import Places
 from streams.lab.explain import explain_customer
 from streams.messages.codec import Decoder
 from streams.messages.dead_letters import DeadLetterLimit
+from streams.messages.instants import from_micros
 from streams.messages.registry import RegistryExtraMissingError
 from streams.messages.topics import DEAD_LETTERS, OUTPUTS, TICKS, topic_named
 from streams.messages.validation import Limits

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from bench.changelog import key_of
 from bench.dunning_work import PREFIX, history
 from bench.program import Program, aim
-from streams.agents.desk import Desk, due_micros, to_micros
+from streams.agents.desk import Desk, due_micros
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
 from streams.dunning.events import Tick
@@ -31,6 +31,7 @@ from streams.engine.settings import StoreKind
 from streams.engine.tables import take_in_hand
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
+from streams.messages.instants import to_micros
 from streams.messages.topics import TICKS
 from streams.ops.metrics import Metrics
 from streams.policy import LoadedPolicy, load

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import CUSTOMER_HEADER, Stage
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.headers import output_headers
+from streams.messages.instants import EPOCH, from_millis, to_micros
 from streams.messages.policy_change import PolicyChange
 from streams.messages.tables import CUSTOMERS, PARTITIONS
 from streams.messages.topics import LEASES, POLICIES, PROFILES, Topic, topic_named, topic_of
@@ -39,9 +40,6 @@ Cause = CustomerEvent | Tick | PolicyChange
 
 logger = logging.getLogger(__name__)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 RETRY_AFTER = timedelta(days=1)
 """When a customer whose decision failed on a tick is looked at again: time for somebody to mend it."""
 
@@ -49,16 +47,6 @@ _DUE_IN_ONE_LOOK = 1_000
 """Customers that a tick asks for at a time: bounds the list, not the tick."""
 
 _FACTS_KEY = "facts"
-
-
-def to_micros(moment: datetime) -> int:
-    """Microseconds since the epoch, exactly."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """The moment of so many microseconds since the epoch (UTC)."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def due_micros(state: CustomerState) -> int | None:
@@ -300,7 +288,7 @@ class Sitting:
         self._desk = desk
         self._batch = batch
         self._before = facts
-        self.clock = facts.clock or _EPOCH
+        self.clock = facts.clock or EPOCH
         self.cases = facts.cases
         self.counts: Counts = {}
         self.policy = desk.policies.in_force(facts)
@@ -309,7 +297,7 @@ class Sitting:
     @property
     def facts(self) -> PartitionFacts:
         """What is to be kept of the partition itself."""
-        return self._before._replace(clock=self.clock if self.clock > _EPOCH else None, cases=self.cases)
+        return self._before._replace(clock=self.clock if self.clock > EPOCH else None, cases=self.cases)
 
     def decide(self, record: Record) -> None:
         """Decide what has happened to a customer: its clock is the record's time, or later if a tick was."""
@@ -327,7 +315,7 @@ class Sitting:
         event = self._desk.read(self._batch, record)
         if event is None or isinstance(event, Tick):
             return
-        clock = max(self.clock, from_micros(record.timestamp * 1_000))
+        clock = max(self.clock, from_millis(record.timestamp))
         before = self._desk.known(event.customer_id)
         self._conclude(record, event, before, self.policy.decide(before, event, clock))
 

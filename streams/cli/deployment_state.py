@@ -15,7 +15,7 @@ from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
 from streams.lab.outputs import OutputReader
-from streams.lab.ticks import EPOCH
+from streams.messages.instants import EPOCH
 from streams.messages.tables import CUSTOMERS, PARTITIONS, POLICIES
 from streams.ops.metrics import PartitionFacts
 from streams.policy import LoadedPolicy, PolicyError

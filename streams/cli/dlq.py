@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -25,11 +24,11 @@ from streams.cli.letter_selection import (
     Why,
 )
 from streams.cli.outputs import moment
-from streams.lab.ticks import EPOCH
 from streams.messages.card_numbers import mask
 from streams.messages.codec import Decoder
 from streams.messages.control_characters import visible
 from streams.messages.errors import BadRecord, BadRecordCode, UnknownTopicError
+from streams.messages.instants import from_millis
 from streams.messages.letters import MOST_REPLAYS, Fate, Letter, refusal
 from streams.messages.topics import INPUTS
 from streams.settings import Settings
@@ -303,7 +302,7 @@ def _text(content: bytes | None) -> str | None:
 
 
 def _time(letter: Letter) -> str:
-    return moment(EPOCH + timedelta(milliseconds=letter.timestamp_ms))
+    return moment(from_millis(letter.timestamp_ms))
 
 
 def _print_each(described: Sequence[Mapping[str, Any]], output: Format) -> None:

@@ -13,9 +13,9 @@ from streams.dunning.state import CustomerState
 from streams.dunning.state_bytes import decode_state
 from streams.engine.codec import open_envelope
 from streams.lab.outputs import OutputReader
-from streams.lab.ticks import EPOCH
 from streams.messages.codec import Decoder
 from streams.messages.dead_letters import CUSTOMER_HEADER
+from streams.messages.instants import from_millis
 from streams.messages.tables import CUSTOMERS
 from streams.messages.topics import DEAD_LETTERS, POLICIES, TICKS, TOPICS, Cleanup, Topic
 from streams.settings import Settings
@@ -120,4 +120,4 @@ def _until(topic: Topic, last: datetime) -> str:
 
 
 def _time(message: Message) -> datetime:
-    return EPOCH + timedelta(milliseconds=message.timestamp()[1])
+    return from_millis(message.timestamp()[1])

@@ -1,15 +1,15 @@
 """Which dead letters a command is about: the options that `dunning dlq` shares."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from msgspec import Struct
 
 from streams.cli.parameters import parse_moment
-from streams.lab.ticks import EPOCH
 from streams.messages.errors import BadRecordCode
+from streams.messages.instants import from_millis
 from streams.messages.letters import Letter, LetterId
 
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
@@ -60,7 +60,7 @@ class Selection(Struct, frozen=True):
     def matches(self, letter: Letter, topic_prefix: str) -> bool:
         """Whether it is about the letter; the topic may be given with or without the cluster's prefix."""
         topic, partition, offset = letter.origin or (None, None, None)
-        at = EPOCH + timedelta(milliseconds=letter.timestamp_ms)
+        at = from_millis(letter.timestamp_ms)
         return (
             (not self.letters or letter.id in self.letters)
             and (self.topic is None or topic in (self.topic, topic_prefix + self.topic))

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,10 +17,10 @@ from streams.cli.dead_letter_box import letter_of
 from streams.cli.outputs import COLUMNS, moment, row
 from streams.lab.outputs import OutputReader
 from streams.lab.simulate import Output as SimulatedOutput
-from streams.lab.ticks import EPOCH
 from streams.messages.card_numbers import mask
 from streams.messages.codec import Decoder
 from streams.messages.history import to_json_line
+from streams.messages.instants import from_millis
 from streams.messages.letters import Letter, Place
 from streams.messages.topics import DEAD_LETTERS, topic_of_kind
 
@@ -119,7 +119,7 @@ def _dead_letter(letter: Letter) -> DeadLetter:
         topic=origin.topic,
         partition=origin.partition,
         offset=origin.offset,
-        timestamp=EPOCH + timedelta(milliseconds=letter.timestamp_ms),
+        timestamp=from_millis(letter.timestamp_ms),
         key=None if letter.key is None else mask(letter.key.decode(errors="backslashreplace")),
         value_bytes=None if letter.value is None else len(letter.value),
     )

@@ -12,7 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from streams.lab.ticks import EPOCH
+from streams.messages.instants import from_millis
 from streams.messages.topics import INPUTS, LEASES, TICKS
 
 _RETRY_SECONDS = 0.05
@@ -99,7 +99,7 @@ def _check_clock(admin: AdminClient, topic: str, partitions: int, start: datetim
     latest = _latest_timestamp(admin, topic, partitions)
     if latest < 0:
         return
-    tick = EPOCH + timedelta(milliseconds=latest)
+    tick = from_millis(latest)
     if tick > start:
         problem = (
             f"{topic} holds a tick of {tick:%Y-%m-%d %H:%M:%SZ}, and the history starts at "

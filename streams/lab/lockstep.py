@@ -16,10 +16,11 @@ from streams.dunning.events import Tick
 from streams.lab.lanes import Step, steps
 from streams.lab.outputs import OutputReader
 from streams.lab.partitioner import partition_of
-from streams.lab.ticks import EPOCH, TickGrid
+from streams.lab.ticks import TickGrid
 from streams.messages.codec import Encoder
 from streams.messages.headers import event_headers
 from streams.messages.history import Arrival
+from streams.messages.instants import EPOCH
 from streams.messages.topics import LEASES, TICKS, topic_of
 
 PATIENCE_SECONDS = 30.0

@@ -12,7 +12,7 @@ from streams.dunning.offer_leases import EMPTY_BOOK, Leasing
 from streams.dunning.offer_stock import Stock, offer_of, totals_of
 from streams.dunning.policy import Policy
 from streams.lab.partitioner import partition_of
-from streams.lab.ticks import EPOCH
+from streams.messages.instants import EPOCH
 
 
 class OfferShares:

@@ -5,10 +5,9 @@ The pure simulator and the publisher take their ticks from here, so both see the
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Ticks are multiples of their interval from here."""
+from streams.messages.instants import EPOCH
 
 DEFAULT_TICK_INTERVAL = timedelta(minutes=1)
 """Fine enough that a virtual worker is as punctual as the customer can notice."""

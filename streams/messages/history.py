@@ -24,7 +24,7 @@ from streams.dunning.events import CustomerEvent
 from streams.messages.card_numbers import mask
 from streams.messages.control_characters import visible
 from streams.messages.errors import BadRecord, MessageError
-from streams.messages.mapping import EPOCH
+from streams.messages.instants import EPOCH, from_millis
 from streams.messages.topics import INPUTS, topic_of
 from streams.messages.validation import (
     DEFAULT_LIMITS,
@@ -195,7 +195,7 @@ def _parse_line(line: bytes | str, limits: Limits) -> Arrival:
         raise _LineError(f"lies outside {FIRST_MOMENT.year} to {LAST_MOMENT.year}", "arrived_at")
     timestamp_ms = (arrived_at - EPOCH) // _MILLISECOND
     validate(event, timestamp_ms=timestamp_ms, limits=limits)
-    return Arrival(EPOCH + timedelta(milliseconds=timestamp_ms), event)
+    return Arrival(from_millis(timestamp_ms), event)
 
 
 def _struct_of(kind: Any) -> type[Struct]:

@@ -14,12 +14,12 @@ from msgspec import Struct
 from msgspec.inspect import DateTimeType, DictType, EnumType, StructType, UnionType, VarTupleType
 
 from streams.messages.errors import BadRecord, BadRecordCode, SchemaError
+from streams.messages.instants import EPOCH
 from streams.messages.schemas import Schema
 
 Convert = Callable[[Any], Any]
 """Turns one value into another; absent (`None`) where the value stays as it is."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNKNOWN_SYMBOL = "unknown"
 """The default of every enumeration: what a reader sees of a symbol that is newer than its schema."""
 

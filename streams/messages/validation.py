@@ -17,7 +17,7 @@ from streams.messages.card_numbers import holds_card_number
 from streams.messages.control_characters import holds_control_character, prose_holds_control_character
 from streams.messages.currencies import MINOR_UNITS
 from streams.messages.errors import BadRecord, BadRecordCode
-from streams.messages.mapping import EPOCH
+from streams.messages.instants import from_millis
 from streams.messages.topics import INPUTS
 
 FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,7 +120,7 @@ def _near(moment: datetime, name: str, timestamp_ms: int | None, limits: Limits)
     if timestamp_ms is None:
         return
     try:
-        distance = moment - (EPOCH + timedelta(milliseconds=timestamp_ms))
+        distance = moment - from_millis(timestamp_ms)
     except OverflowError:
         raise BadRecord(
             BadRecordCode.TIME_OUT_OF_RANGE, "the record's own timestamp is in no calendar"

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from streams.agents.desk import Desk, to_micros
+from streams.agents.desk import Desk
 from streams.agents.outcome_table import MOST_GROUPS
 from streams.agents.policies import Policies
 from streams.agents.rejects import Rejects
@@ -21,9 +21,9 @@ from streams.engine import Batch, EngineSettings, Record, create_app
 from streams.engine.codec import open_envelope
 from streams.engine.stores import Change
 from streams.engine.tables import take_in_hand
-from streams.lab.ticks import EPOCH
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.dead_letters import DeadLetterLimit
+from streams.messages.instants import EPOCH, to_micros
 from streams.messages.policy_change import PolicyChange
 from streams.messages.topics import DEAD_LETTERS, LEASES, POLICIES, topic_of
 from streams.ops.metrics import Metrics, PartitionFacts

@@ -20,7 +20,7 @@ from streams.dunning.events import (
 from streams.messages.codec import Decoder, Encoder
 from streams.messages.errors import BadRecord, BadRecordCode
 from streams.messages.examples import EXAMPLES
-from streams.messages.mapping import EPOCH
+from streams.messages.instants import EPOCH
 from streams.messages.schemas import present_schema, without_logical_types
 from streams.messages.topics import INPUTS, topic_of
 from streams.messages.validation import Limits, in_words, validate

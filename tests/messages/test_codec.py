@@ -23,7 +23,8 @@ from streams.messages.errors import (
 )
 from streams.messages.examples import EXAMPLES
 from streams.messages.framing import confluent_header, confluent_schema_id
-from streams.messages.mapping import EPOCH, struct_reader
+from streams.messages.instants import EPOCH
+from streams.messages.mapping import struct_reader
 from streams.messages.schemas import present_schema, schema_directory, schema_fingerprint
 from streams.messages.topics import INPUTS, topic_of
 
